@@ -1,0 +1,1 @@
+"""Understands and answers: the Rasa dialogue core, policy knowledge and its retrieval."""

@@ -1,0 +1,1 @@
+"""Who is followed up, when, and what came of it."""

@@ -1,0 +1,1 @@
+"""The chat doors: web, and later WeChat and WeCom, behind one shared inbox."""

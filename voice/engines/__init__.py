@@ -1,0 +1,1 @@
+"""Recognisers, synthesisers and voice activity detection behind `voice.interfaces`."""

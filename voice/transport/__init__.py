@@ -1,0 +1,1 @@
+"""SIP and RTP behind `voice.interfaces.CallTransport`."""
