@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from core.errors import QueueError
+from core.settings import embedded_socket
 
 START_TIMEOUT_S = 15.0
 
@@ -31,20 +32,20 @@ def find_redis_server() -> str:
 
 
 class RedisServer:
-    """A redis-server process that appends to disk in ``directory`` and listens on a Unix socket.
+    """A redis-server process that keeps its data in ``data_dir``/redis and listens on a Unix socket.
 
     Use as a context manager, or ``start`` and ``stop``. ``url`` works for clients of this machine.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._socket = directory / "redis.sock"
+    def __init__(self, data_dir: Path) -> None:
+        self._directory = data_dir / "redis"
+        self._socket = embedded_socket(data_dir)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """The URL for redis clients."""
-        return f"unix://{self._socket.resolve()}"
+        return f"unix://{self._socket}"
 
     @property
     def pid(self) -> int | None:
@@ -62,7 +63,7 @@ class RedisServer:
                     "--port",
                     "0",
                     "--unixsocket",
-                    str(self._socket.resolve()),
+                    str(self._socket),
                     "--unixsocketperm",
                     "700",
                     "--dir",

@@ -5,6 +5,8 @@ Each field's ``metadata`` carries the help text that ``docs/settings.md`` and ``
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -78,6 +80,11 @@ class Settings:
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'nuanye.db'}"
 
     @property
+    def redis(self) -> str:
+        """The Redis URL in force: the configured one, else the embedded server's socket."""
+        return self.redis_url or f"unix://{embedded_socket(self.data_dir)}"
+
+    @property
     def recordings_dir(self) -> Path:
         """Where call recordings are written."""
         return self.data_dir / "recordings"
@@ -86,6 +93,19 @@ class Settings:
     def cache(self) -> Path:
         """``cache_dir`` with the home directory filled in."""
         return self.cache_dir.expanduser()
+
+
+# sockaddr_un holds 108 bytes on Linux.
+_SOCKET_PATH_LIMIT = 100
+
+
+def embedded_socket(data_dir: Path) -> Path:
+    """Return the embedded Redis's socket; a data directory too deep for one gets it in the temp directory."""
+    socket = data_dir.resolve() / "redis" / "redis.sock"
+    if len(str(socket).encode()) <= _SOCKET_PATH_LIMIT:
+        return socket
+    digest = hashlib.sha256(str(socket).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"nuanye-{digest}.sock"
 
 
 def load_settings(environ: Mapping[str, str], toml_path: Path | None = None) -> Settings:
