@@ -39,10 +39,17 @@ class HttpDialogue:
             raise BadInput(f"dialogue core refused the turn ({response.status})")
         if response.status != 200:
             raise DialogueError(f"dialogue core failed ({response.status})")
+        return _parse(body)
+
+
+def _parse(body: bytes) -> Answer:
+    try:
         answer = from_json(body, Answer)
-        if not answer.replies:
-            raise DialogueError("dialogue core gave an empty answer")
-        return answer
+    except BadInput as error:
+        raise DialogueError(f"dialogue core's answer cannot be read: {error}") from None
+    if not answer.replies:
+        raise DialogueError("dialogue core gave an empty answer")
+    return answer
 
 
 class ScriptedDialogue:

@@ -1,0 +1,70 @@
+"""The `nuanye` command. Heavy parts are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+import typer
+
+from core.errors import NuanyeError
+
+# Group or command -> (module, attribute, help). Loaded on use, so that `nuanye --help` is quick.
+_GROUPS = {
+    "ask": ("nuanye.commands.ask", "ask", "回答一个政策问题 · answer one policy question"),
+    "call": ("nuanye.commands.call", "call", "呼叫一个 SIP 话机 · call a softphone"),
+    "campaign": ("nuanye.commands.campaign", "app", "外呼任务 · call a list of people"),
+    "demo": ("nuanye.commands.demo", "demo", "演示并自检全流程 · one chat, one intention, one call"),
+    "doctor": ("nuanye.commands.doctor", "doctor", "检查本机环境 · check this machine"),
+    "eval": ("nuanye.commands.eval", "app", "评测 · measure understanding"),
+    "knowledge": ("nuanye.commands.knowledge", "app", "政策知识库 · policy knowledge"),
+    "models": ("nuanye.commands.models", "app", "语音模型 · speech models"),
+    "resident": ("nuanye.commands.resident", "resident", "模拟接听的居民 · synthetic residents"),
+    "results": ("nuanye.commands.results", "app", "结果队列 · the results queue"),
+    "staff": ("nuanye.commands.staff", "app", "工作人员帐号 · staff accounts"),
+    "up": ("nuanye.commands.up", "up", "启动全部服务 · start everything"),
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _GROUPS:
+            return None
+        module, attribute, _ = _GROUPS[cmd_name]
+        target = getattr(import_module(module), attribute)
+        if isinstance(target, typer.Typer):
+            return typer.main.get_command(target)
+        single = typer.Typer(add_completion=False)
+        single.command()(target)
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _GROUPS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="暖业 Nuanye：公共就业服务助手 · assistant for public employment services",
+)
+@click.version_option(package_name="nuanye")
+def _root() -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; an error of ours ends it with its message, its hint and status 1."""
+    try:
+        _root(standalone_mode=True)
+    except NuanyeError as error:
+        print(f"错误 [{error.code}] {error}", file=sys.stderr)
+        if error.hint:
+            print(f"  → {error.hint}", file=sys.stderr)
+        raise SystemExit(1) from None
