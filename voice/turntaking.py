@@ -1,0 +1,114 @@
+"""Who has the floor: one leg's frames in, signals out. Pure; the only clock is the frames' ``at_ms``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from voice.bargein import BargeIn
+from voice.endpointing import Endpointer, EndpointRules, SpeechEnded, SpeechStarted
+from voice.interfaces import FRAME_MS
+from voice.words import VoiceWords
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The other side took the floor: our speech must stop now."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing was said for the whole patience after our speech ended."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """An utterance ended that nobody needs to answer: a click, a listening noise, talk over a notice."""
+
+    speech: SpeechEnded
+
+
+Signal = SpeechStarted | SpeechEnded | Interrupted | Silence | Discarded
+
+
+class Floor(Enum):
+    """Whose turn it is."""
+
+    BOT = "bot"  # we are speaking
+    RESIDENT = "resident"  # we are listening; the silence timer runs
+    THINKING = "thinking"  # neither: an answer is being prepared
+
+
+class TurnTaker:
+    """One leg's turn-taking. ``feed`` every frame; tell it when we speak and when we have finished."""
+
+    def __init__(self, rules: EndpointRules, words: VoiceWords, *, barge_in_ms: int, silence_ms: int) -> None:
+        self._endpointer = Endpointer(rules, words)
+        self._barge_in = BargeIn(barge_in_ms, words)
+        self._rules = rules
+        self._silence_ms = silence_ms
+        self._floor = Floor.THINKING
+        self._protected = False
+        self._interrupted = False
+        self._quiet_since = 0
+
+    @property
+    def floor(self) -> Floor:
+        """Whose turn it is."""
+        return self._floor
+
+    @property
+    def talking(self) -> bool:
+        """Whether the other side is in the middle of an utterance."""
+        return self._endpointer.talking
+
+    def bot_speaks(self, *, protected: bool) -> None:
+        """We begin (or go on with) a reply; a protected one is not stopped by speech."""
+        self._floor = Floor.BOT
+        self._protected = protected
+        self._interrupted = False
+        self._barge_in.start(protected=protected, voiced_ms=self._endpointer.voiced_ms)
+
+    def bot_done(self, at_ms: int) -> None:
+        """Our speech ended at ``at_ms``: the silence timer starts there."""
+        self._floor = Floor.RESIDENT
+        self._quiet_since = at_ms
+
+    def think(self) -> None:
+        """An answer is being prepared: silence is ours, not theirs."""
+        self._floor = Floor.THINKING
+
+    def feed(self, at_ms: int, probability: float, partial: str = "") -> tuple[Signal, ...]:
+        """Take the frame that begins at ``at_ms``."""
+        signals: list[Signal] = []
+        change = self._endpointer.feed(at_ms, probability, partial)
+        if isinstance(change, SpeechStarted):
+            signals.append(change)
+        if self._floor is Floor.BOT and self._barge_in.feed(self._endpointer.voiced, partial):
+            self._interrupted = True
+            signals.append(Interrupted(at_ms + FRAME_MS))
+        if isinstance(change, SpeechEnded):
+            signals.append(self._judge(change))
+        if self._endpointer.talking:
+            self._quiet_since = at_ms + FRAME_MS
+        elif self._floor is Floor.RESIDENT and at_ms + FRAME_MS - self._quiet_since >= self._silence_ms:
+            self._floor = Floor.THINKING
+            signals.append(Silence(at_ms + FRAME_MS))
+        return tuple(signals)
+
+    def finish(self, at_ms: int) -> SpeechEnded | None:
+        """The line is going away: close the open utterance, if it is worth recognising."""
+        ended = self._endpointer.finish(at_ms)
+        return ended if ended is not None and ended.voiced_ms >= self._rules.noise_ms else None
+
+    def _judge(self, ended: SpeechEnded) -> Signal:
+        over_bot = self._floor is Floor.BOT and not self._interrupted
+        if ended.voiced_ms < self._rules.noise_ms or over_bot:
+            return Discarded(ended)
+        if self._floor is Floor.RESIDENT:
+            self._floor = Floor.THINKING
+        return ended
