@@ -9,7 +9,7 @@ from typing import get_type_hints
 from core import errors
 from core.settings import ENV_PREFIX, Settings
 
-_SECRET = " **secret**"
+_HIDDEN = " **secret**"
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -18,7 +18,7 @@ def settings_page() -> str:
     hints = get_type_hints(Settings)
     rows = [
         f"| `{item.name}` | `{ENV_PREFIX}{item.name.upper()}` | {hints[item.name].__name__} "
-        f"| {_shown(item.default)} | {item.metadata['help']}{_SECRET if item.metadata['secret'] else ''} |"
+        f"| {_shown(item.default)} | {item.metadata['help']}{_HIDDEN if item.metadata['secret'] else ''} |"
         for item in fields(Settings)
     ]
     return "\n".join(
