@@ -39,11 +39,13 @@ class _Child:
 class Supervisor:
     """Use as an async context manager: inside it all processes are ready.
 
-    ``report`` is called with one line of Chinese text per event worth showing.
+    ``report`` is called with one line of Chinese text per event worth showing; ``specs`` defaults
+    to the whole installation.
     """
 
     settings: Settings
     report: Callable[[str], None]
+    specs: tuple[ProcessSpec, ...] = ()
     _redis: RedisServer | None = None
     _children: dict[str, _Child] = field(default_factory=dict)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -66,7 +68,7 @@ class Supervisor:
             await asyncio.to_thread(self._redis.start)
             self.report("✓ Redis（内置）")
         await self._prepare_database()
-        specs = process_specs(self.settings)
+        specs = self.specs or process_specs(self.settings)
         started = time.monotonic()
         for spec in specs:
             self._children[spec.name] = await self._launch(spec)
@@ -134,9 +136,10 @@ class Supervisor:
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        order = ["connectors", "console", "voice", "casework", "dialogue"]
-        for names in (order[:3], order[3:]):
-            await asyncio.gather(*(self._stop_child(name) for name in names if name in self._children))
+        # The doors hand in their last results before what keeps and answers them goes.
+        inner = {"casework", "dialogue"}
+        for names in (self._children.keys() - inner, self._children.keys() & inner):
+            await asyncio.gather(*(self._stop_child(name) for name in names))
         if self._redis is not None:
             await asyncio.to_thread(self._redis.stop)
         release_run_file(self.settings)
