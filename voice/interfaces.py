@@ -12,8 +12,25 @@ CALL_RATE_HZ = 8000
 FRAME_MS = 20
 
 
+class AudioTap(Protocol):
+    """Listens to both legs of a call as they really sounded, e.g. a recorder. Must not block."""
+
+    def heard(self, frame: AudioFrame) -> None:
+        """Take what the far end sounded like during this frame; called every 20 ms, without gaps."""
+        ...
+
+    def sent(self, frame: AudioFrame) -> None:
+        """Take speech of ours that really left now; not called while we are silent."""
+        ...
+
+
 class Call(Protocol):
-    """One answered or still ringing call. All times are ms since the call object was made."""
+    """One answered or still ringing call. All times are ms since the call object was made.
+
+    ``tap`` may be set at any time; it hears every frame whether or not ``frames()`` is read.
+    """
+
+    tap: AudioTap | None
 
     def frames(self) -> AsyncIterator[AudioFrame]:
         """What the far end sends, in order, one frame per 20 ms, until the call ends.
