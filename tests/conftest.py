@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.redis_server import RedisServer
 from core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +58,27 @@ def free_port() -> Callable[[], int]:
 def settings(tmp_path: Path, redis_url: str) -> Settings:
     """Settings that keep everything in the test's own folder."""
     return load_settings({"NUANYE_DATA_DIR": str(tmp_path / "var"), "NUANYE_REDIS_URL": redis_url})
+
+
+@pytest.fixture
+async def chromium_page() -> AsyncIterator[Page]:
+    """A page of headless Chromium, phone-sized, that fails the test when a script on it raises.
+
+    Needs a Chromium on the path (Debian: ``chromium``) or the one that Playwright fetched. Mark the
+    test with ``browser``. Change the size with ``page.set_viewport_size``.
+    """
+    from playwright.async_api import async_playwright
+
+    complaints: list[str] = []
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            args=["--no-sandbox"],
+        )
+        context = await browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN")
+        page = await context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        await browser.close()
+    assert complaints == []
