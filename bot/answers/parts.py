@@ -1,0 +1,146 @@
+"""The pieces of a policy answer: its lines, its spoken sentences, its sources."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from bot.answers.facets import facet_items
+from bot.answers.speech import telephone_words, to_speech
+from bot.knowledge.dates import end_date, rewrite_dates, written
+from bot.knowledge.entries import PolicyEntry, SourceRef
+from bot.knowledge.phrases import Phrases
+from core.types import Source
+
+_OVERVIEW_CHARS = 110  # of one part; a phone screen shows about 20 characters a line
+_SPOKEN_CHARS = 60
+_NAMED_KINDS = ("official", "law_text", "news")
+_LINK_ORDER = ("official", "law_text", "news", "secondary", "mirror", "code")
+_MAX_LINKS = 2
+_TRAILING_NOTE = re.compile(r"（[^（）]*）$")
+
+
+def effective_status(entry: PolicyEntry, today: date) -> str:
+    """The entry's status, or ``verify`` for a current one whose own end date has passed."""
+    ends = end_date(entry.deadline_or_period)
+    return "verify" if entry.status == "current" and ends is not None and ends < today else entry.status
+
+
+def written_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phrases, hotline: str) -> str:
+    """The chat message: status first, then the content, then what it rests on."""
+    lines = []
+    if status == "expired":
+        lines.append(phrases.say("expired"))
+    elif status == "snapshot":
+        lines.append(phrases.say("snapshot", date=written(entry.as_of)))
+    if facet:
+        lines += _facet_lines(entry, facet, phrases, hotline)
+    else:
+        lines += facet_items(entry, "what")
+        # What an ended policy used to pay would only raise hopes.
+        for name in ("how",) if status == "expired" else ("amount", "how"):
+            lines += _part(entry, name, phrases)
+    if entry.wording.caution:
+        lines.append(entry.wording.caution)
+    if status == "verify":
+        lines.append(phrases.say("verify", hotline=hotline))
+    return "\n".join(lines + _footer(entry, facet, phrases))
+
+
+def spoken_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phrases, hotline: str) -> str:
+    """At most two short sentences."""
+    number = telephone_words(hotline)
+    caution = phrases.say("verify_spoken", hotline=number) if status == "verify" else ""
+    if facet in (None, "what"):
+        # A lapsed entry was worded without a caution: its second sentence makes room.
+        return (_sentences(entry.spoken)[0] if caution else entry.spoken) + caution
+    items = facet_items(entry, facet)
+    if not items:
+        return phrases.say("facet_empty_spoken", hotline=number)
+    if facet == "basis":
+        said = phrases.say("basis_spoken", basis=to_speech(items[0]), date=to_speech(written(entry.as_of)))
+        return said + caution
+    said, complete = _fit(to_speech("；".join(items)))
+    opening = phrases.say("expired_spoken") if status == "expired" else ""
+    if status == "snapshot":
+        said = phrases.say("snapshot_spoken", date=to_speech(written(entry.as_of))) + said
+    more = "" if complete or caution or opening else phrases.say("full_details_spoken", hotline=number)
+    return f"{opening}{said}。{caution}{more}"
+
+
+def sources(entry: PolicyEntry) -> tuple[Source, ...]:
+    """What the answer rests on: links that may be handed out, else the document without a link."""
+    document = entry.basis[0]
+    linked = sorted(
+        (source for source in entry.source if source.show_link),
+        key=lambda source: _LINK_ORDER.index(source.kind),
+    )
+    if linked:
+        return tuple(
+            Source(entry.id, rewrite_dates(source.title), document, entry.as_of, source.url)
+            for source in linked[:_MAX_LINKS]
+        )
+    return (Source(entry.id, _hidden_title(entry), document, entry.as_of),)
+
+
+def _hidden_title(entry: PolicyEntry) -> str:
+    """A hidden source is named only where its title is that of a document, not of a web page."""
+    named = [source for source in entry.source if source.kind in _NAMED_KINDS]
+    return rewrite_dates(_plain(named[0])) if named else entry.basis[0]
+
+
+def _plain(source: SourceRef) -> str:
+    return _TRAILING_NOTE.sub("", source.title)
+
+
+def _facet_lines(entry: PolicyEntry, facet: str, phrases: Phrases, hotline: str) -> list[str]:
+    items = facet_items(entry, facet)
+    heading = phrases.say("heading", title=entry.title, facet=phrases.say(f"facet_{facet}"))
+    if not items:
+        return [heading, phrases.say("facet_empty", hotline=hotline)]
+    if len(items) == 1:
+        return [heading, items[0]]
+    return [heading, *(phrases.say("item", text=item) for item in items)]
+
+
+def _part(entry: PolicyEntry, facet: str, phrases: Phrases) -> list[str]:
+    items = facet_items(entry, facet)
+    if not items:
+        return []
+    shown = [items[0]]
+    for item in items[1:]:
+        if sum(map(len, shown)) + len(item) > _OVERVIEW_CHARS:
+            break
+        shown.append(item)
+    text = phrases.say("list_separator").join(shown)
+    if len(shown) < len(items):
+        text += phrases.say("more_items", facet=phrases.say(f"facet_{facet}"))
+    return [phrases.say(facet, text=text)]
+
+
+def _footer(entry: PolicyEntry, facet: str | None, phrases: Phrases) -> list[str]:
+    lines = [phrases.say("region", text=entry.region)]
+    if facet != "basis":
+        basis = [rewrite_dates(item) for item in entry.basis[:2]]
+        lines.append(phrases.say("basis", text=phrases.say("list_separator").join(basis)))
+    lines.append(phrases.say("as_of", date=written(entry.as_of)))
+    source = sources(entry)[0]
+    if source.url:
+        lines.append(
+            phrases.say("source_link", title=source.title, date=written(source.as_of), url=source.url)
+        )
+    else:
+        lines.append(phrases.say("source_file", title=source.title, date=written(source.as_of)))
+    return lines
+
+
+def _sentences(text: str) -> list[str]:
+    return re.findall(r"[^。！？]+[。！？]?", text)
+
+
+def _fit(text: str) -> tuple[str, bool]:
+    """``text`` cut at a comma to what can be listened to, and whether it is all of it."""
+    if len(text) <= _SPOKEN_CHARS:
+        return text, True
+    cut = max(text.rfind("，", 0, _SPOKEN_CHARS), text.rfind("、", 0, _SPOKEN_CHARS))
+    return text[: cut if cut > 0 else _SPOKEN_CHARS], False

@@ -1,0 +1,118 @@
+"""The fixed phrases of an answer, from ``phrases.yaml``.
+
+Every phrase is a named template; which placeholders it may use is part of the schema below, so
+that a typing error is found when the file is loaded and not in front of a citizen.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from core.errors import KnowledgeError
+
+PHRASES_FILE = Path(__file__).with_name("phrases.yaml")
+
+PLACEHOLDERS: Mapping[str, frozenset[str]] = {
+    name: frozenset(allowed.split())
+    for name, allowed in {
+        "amount": "text",
+        "how": "text",
+        "where": "text",
+        "eligibility": "text",
+        "materials": "text",
+        "when": "text",
+        "basis": "text",
+        "region": "text",
+        "item": "text",
+        "heading": "title facet",
+        "facet_what": "",
+        "facet_amount": "",
+        "facet_eligibility": "",
+        "facet_how": "",
+        "facet_where": "",
+        "facet_materials": "",
+        "facet_when": "",
+        "facet_basis": "",
+        "facet_question": "title facet",
+        "facet_empty": "hotline",
+        "facet_empty_spoken": "hotline",
+        "more_items": "facet",
+        "as_of": "date",
+        "as_of_basis": "basis date",
+        "source_file": "title date",
+        "source_link": "title date url",
+        "snapshot": "date",
+        "snapshot_spoken": "date",
+        "verify": "hotline",
+        "verify_spoken": "hotline",
+        "expired": "",
+        "expired_spoken": "",
+        "full_details_spoken": "hotline",
+        "basis_spoken": "basis date",
+        "ask": "",
+        "ask_spoken": "first second third",
+        "ask_option": "number title",
+        "ask_none": "",
+        "ask_or": "",
+        "list_separator": "",
+        "unknown": "hotline",
+        "unknown_spoken": "hotline",
+        "human_title": "",
+        "human_text": "",
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Templates by name; ``say`` fills one in."""
+
+    templates: Mapping[str, str]
+
+    def say(self, name: str, **values: str) -> str:
+        """The phrase ``name`` with its placeholders filled.
+
+        Raises:
+            KeyError: for a name or a placeholder that ``PLACEHOLDERS`` does not list.
+        """
+        return self.templates[name].format(**values)
+
+
+def load_phrases(path: Path = PHRASES_FILE) -> Phrases:
+    """Read and check the phrase file.
+
+    Raises:
+        KnowledgeError: naming the file and every missing, unknown or malformed phrase.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KnowledgeError(f"{path.name}: cannot be read as YAML ({type(error).__name__})") from error
+    if not isinstance(raw, dict):
+        raise KnowledgeError(f"{path.name}: must be a mapping of phrase names to text")
+    problems = [f"{name}: missing" for name in PLACEHOLDERS if name not in raw]
+    for name, text in raw.items():
+        problem = _problem(str(name), text)
+        if problem:
+            problems.append(f"{name}: {problem}")
+    if problems:
+        raise KnowledgeError(f"{path.name}: " + "; ".join(sorted(problems)))
+    return Phrases(templates=dict(raw))
+
+
+def _problem(name: str, text: object) -> str:
+    if name not in PLACEHOLDERS:
+        return "no such phrase"
+    if not isinstance(text, str) or not text.strip():
+        return "must be text"
+    try:
+        used = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+    except ValueError:
+        return "unbalanced braces"
+    unknown = used - PLACEHOLDERS[name]
+    return f"unknown placeholder {', '.join(sorted(unknown))}" if unknown else ""
