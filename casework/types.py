@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from core.types import Disposition, FieldValue, Utterance
@@ -37,3 +38,128 @@ class CallRecord:
     needs_review: tuple[str, ...] = ()
     turn_gaps_ms: tuple[int, ...] = ()
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CampaignState(StrEnum):
+    """Whether a campaign's attempts are handed out."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"  # for good: what was planned is cancelled
+    FINISHED = "finished"  # nothing is left to do
+
+
+class AttemptState(StrEnum):
+    """How far an attempt has come."""
+
+    PLANNED = "planned"
+    QUEUED = "queued"  # handed out, no worker has begun it
+    RUNNING = "running"  # a worker holds its lease
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One line of a campaign's list. ``address`` is a telephone number or a SIP URI."""
+
+    name: str
+    address: str
+    district: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A list of people to follow up. ``ignore_window``: calling hours and budget do not apply."""
+
+    campaign_id: str
+    name: str
+    state: CampaignState
+    ignore_window: bool
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignProgress:
+    """Counts of a campaign: people, attempts by state, finished calls by disposition.
+
+    ``cancelled`` attempts ended without a call (opted out, stopped).
+    """
+
+    campaign: Campaign
+    persons: int
+    planned: int
+    queued: int
+    running: int
+    ended: int
+    cancelled: int
+    dispositions: Mapping[str, int]
+    next_due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """One line of the console's list of calls."""
+
+    call_id: str
+    campaign_id: str
+    person_id: str
+    callee_name: str
+    callee_address: str
+    district: str
+    attempt: int
+    started_at: datetime
+    duration_ms: int
+    disposition: Disposition
+    needs_review: tuple[str, ...]
+    has_recording: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """A page of calls, newest first. ``before`` fetches the next one; empty on the last page."""
+
+    calls: tuple[CallSummary, ...]
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A finished call with its campaign (``None`` for a single call) and its results' ids."""
+
+    record: CallRecord
+    campaign: Campaign | None
+    result_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """Who may log in to the console. ``role`` is ``staff`` or ``admin``."""
+
+    username: str
+    password_hash: str
+    role: str
+    created_at: datetime
+    password_set_at: datetime
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Counts that must add up: every dialled attempt is stored, every stored result is published.
+
+    ``unaccounted`` are ended attempts that were dialled and have no stored call.
+    """
+
+    planned: int
+    queued: int
+    running: int
+    dialled: int
+    ended: int
+    cancelled: int
+    calls_stored: int
+    results_stored: int
+    published: int
+    waiting: int
+    unaccounted: int

@@ -1,0 +1,198 @@
+"""Campaigns and their people: start, pause, count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from casework import rules, schema
+from casework.repository import Repository
+from casework.types import AttemptState, Campaign, CampaignProgress, CampaignState, Contact
+from core.codec import to_json
+from core.errors import BadInput
+from core.ids import new_id
+
+_LIVE = (CampaignState.RUNNING, CampaignState.PAUSED)
+_UNDIALLED = (AttemptState.PLANNED, AttemptState.QUEUED)
+
+
+class Campaigns(Repository):
+    """Who is followed up."""
+
+    async def start_campaign(
+        self, name: str, contacts: Sequence[Contact], *, ignore_window: bool = False
+    ) -> Campaign:
+        """Plan one attempt per contact, due at once (or when calling hours begin).
+
+        Somebody on the do-not-call list is entered, and the attempt ended with that reason, so
+        that the counts add up. Raises ``BadInput`` for an empty list.
+        """
+        if not contacts:
+            raise BadInput("the list has nobody to call")
+        now = self._clock.now()
+        due = now if ignore_window else rules.next_allowed(now)
+        campaign = Campaign(new_id("cmp"), name[:200], CampaignState.RUNNING, ignore_window, now)
+        async with self._db.write() as connection:
+            await connection.execute(
+                schema.campaigns.insert().values(
+                    id=campaign.campaign_id,
+                    name=campaign.name,
+                    state=campaign.state,
+                    ignore_window=ignore_window,
+                    created_at=now,
+                )
+            )
+            for contact in contacts:
+                person_id = await self._put_person(connection, contact, now)
+                await self._plan(connection, campaign, person_id, contact, due)
+        return campaign
+
+    async def get_campaign(self, campaign_id: str) -> Campaign | None:
+        """Return one campaign."""
+        query = sa.select(schema.campaigns).where(schema.campaigns.c.id == campaign_id)
+        async with self._db.read() as connection:
+            row = (await connection.execute(query)).first()
+        return campaign_from(row) if row else None
+
+    async def list_campaigns(self, limit: int = 50) -> tuple[Campaign, ...]:
+        """Return the newest campaigns."""
+        query = sa.select(schema.campaigns).order_by(
+            schema.campaigns.c.created_at.desc(), schema.campaigns.c.id.desc()
+        )
+        async with self._db.read() as connection:
+            return tuple(campaign_from(row) for row in await connection.execute(query.limit(limit)))
+
+    async def campaign_progress(self, campaign_id: str) -> CampaignProgress | None:
+        """Count a campaign's attempts."""
+        attempts = schema.attempts.c
+        mine = attempts.campaign_id == campaign_id
+        by_state = (
+            sa.select(attempts.state, attempts.disposition, sa.func.count())
+            .where(mine)
+            .group_by(attempts.state, attempts.disposition)
+        )
+        async with self._db.read() as connection:
+            campaign = (
+                await connection.execute(
+                    sa.select(schema.campaigns).where(schema.campaigns.c.id == campaign_id)
+                )
+            ).first()
+            if campaign is None:
+                return None
+            counts = [tuple(row) for row in await connection.execute(by_state)]
+            persons, next_due = (
+                await connection.execute(
+                    sa.select(
+                        sa.func.count(attempts.person_id.distinct()),
+                        sa.func.min(
+                            sa.case((attempts.state == AttemptState.PLANNED, attempts.due_at), else_=None)
+                        ),
+                    ).where(mine)
+                )
+            ).one()
+
+        def total(state: AttemptState, *, called: bool | None = None) -> int:
+            return sum(n for s, d, n in counts if s == state and (called is None or bool(d) == called))
+
+        return CampaignProgress(
+            campaign=campaign_from(campaign),
+            persons=persons,
+            planned=total(AttemptState.PLANNED),
+            queued=total(AttemptState.QUEUED),
+            running=total(AttemptState.RUNNING),
+            ended=total(AttemptState.ENDED, called=True),
+            cancelled=total(AttemptState.ENDED, called=False),
+            dispositions={d: n for s, d, n in counts if s == AttemptState.ENDED and d},
+            next_due=next_due,
+        )
+
+    async def set_campaign_state(self, campaign_id: str, state: CampaignState) -> Campaign:
+        """Pause, resume or stop. What no worker has begun is taken back at once; calls go on.
+
+        Raises ``BadInput`` for an unknown campaign or one that has already ended.
+        """
+        now = self._clock.now()
+        campaigns, attempts = schema.campaigns, schema.attempts
+        ended = None if state in _LIVE else now
+        async with self._db.write() as connection:
+            changed = await connection.execute(
+                campaigns.update()
+                .where(campaigns.c.id == campaign_id, campaigns.c.state.in_(_LIVE))
+                .values(state=state, ended_at=ended)
+            )
+            if changed.rowcount != 1:
+                raise BadInput(
+                    "no campaign with this id is under way", hint="nuanye campaign list shows them"
+                )
+            mine = attempts.update().where(attempts.c.campaign_id == campaign_id)
+            if state is CampaignState.PAUSED:
+                await connection.execute(
+                    mine.where(attempts.c.state == AttemptState.QUEUED).values(
+                        state=AttemptState.PLANNED, queued_at=None, not_after=None
+                    )
+                )
+            elif state is CampaignState.STOPPED:
+                await connection.execute(
+                    mine.where(attempts.c.state.in_(_UNDIALLED)).values(
+                        state=AttemptState.ENDED, ended_at=now, reason="campaign_stopped"
+                    )
+                )
+        campaign = await self.get_campaign(campaign_id)
+        if campaign is None:
+            raise BadInput("no campaign with this id is under way")
+        return campaign
+
+    async def _put_person(self, connection: AsyncConnection, contact: Contact, now: datetime) -> str:
+        address_print = self._vault.address_print(contact.address)
+        person_id = f"per_{self._vault.fingerprint(contact.name + chr(0) + address_print)[:24]}"
+        values = {
+            "id": person_id,
+            "name_sealed": self._vault.seal(contact.name, "name"),
+            "address_sealed": self._vault.seal(contact.address, "address"),
+            "address_print": address_print,
+            "district": contact.district[:40],
+            "updated_at": now,
+        }
+        persons = schema.persons
+        if not await self._db.insert_once(connection, persons, {**values, "created_at": now}):
+            await connection.execute(persons.update().where(persons.c.id == person_id).values(**values))
+        return person_id
+
+    async def _plan(
+        self,
+        connection: AsyncConnection,
+        campaign: Campaign,
+        person_id: str,
+        contact: Contact,
+        due: datetime,
+    ) -> None:
+        listed = sa.select(schema.do_not_call.c.at).where(
+            sa.or_(
+                schema.do_not_call.c.person_id == person_id,
+                schema.do_not_call.c.address_print == self._vault.address_print(contact.address),
+            )
+        )
+        values: dict[str, Any] = {
+            "id": new_id("att"),
+            "campaign_id": campaign.campaign_id,
+            "person_id": person_id,
+            "number": 1,
+            "state": AttemptState.PLANNED,
+            "due_at": due,
+            "facts": to_json(dict(contact.facts)).decode(),
+        }
+        if (await connection.execute(listed)).first() is not None:
+            ended = {"state": AttemptState.ENDED, "ended_at": campaign.created_at, "reason": "do_not_call"}
+            values.update(ended)
+        await self._db.insert_once(connection, schema.attempts, values)
+
+
+def campaign_from(row: Any) -> Campaign:
+    """Build a ``Campaign`` from its row."""
+    return Campaign(
+        row.id, row.name, CampaignState(row.state), row.ignore_window, row.created_at, row.ended_at
+    )

@@ -1,0 +1,179 @@
+"""One engine per process: transactions, SQLite's and PostgreSQL's peculiarities, migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util.concurrency import await_only
+
+from core.errors import ConfigError, StorageError
+
+_MIGRATION_LOCK = 0x6E75616E  # any number that nobody else in this database locks
+_BUSY_TIMEOUT_S = 15
+_READ_ONLY = "nuanye_read_only"
+
+
+class Database:
+    """Hands out transactions; every foreign exception leaves as ``StorageError``."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _make_engine(url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the embedded database is in use."""
+        return bool(self.engine.dialect.name == "sqlite")
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits when the block ends and rolls back when it raises."""
+        with mapped():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view that takes no write lock."""
+        with mapped():
+            async with self.engine.connect() as connection:
+                connection = await connection.execution_options(**{_READ_ONLY: True})
+                async with connection.begin():
+                    yield connection
+
+    async def insert_once(
+        self, connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any]
+    ) -> bool:
+        """Insert a row; ``False`` when its key is already taken."""
+        dialect = sqlite if self.is_sqlite else postgresql
+        done = await connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+        return bool(done.rowcount == 1)
+
+    async def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to ``revision`` (``base``: empty). Safe when several processes start at once."""
+        async with self.write() as connection:
+            if not self.is_sqlite:
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            await connection.run_sync(_migrate, revision)
+
+    async def check_revision(self) -> None:
+        """Raise ``StorageError`` when the schema is not the one this version works with."""
+        async with self.read() as connection:
+            current = await connection.run_sync(_revision)
+        head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
+        if current != head:
+            raise StorageError(
+                f"the database is at revision {current or 'none'}, this version needs {head}",
+                hint="nuanye db upgrade",
+            )
+
+    async def close(self) -> None:
+        """Close every connection. aiosqlite's threads end with their connections."""
+        await self.engine.dispose()
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """Turn what drivers raise into ``StorageError``; the message carries no values."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StorageError(
+            f"the database refused or could not be reached ({type(cause).__name__})", hint="nuanye doctor"
+        ) from error
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file behind an SQLite URL; ``None`` for a server or a database in memory."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError("database_url: not an SQLAlchemy URL", hint="see docs/settings.md") from error
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(parsed.database)
+
+
+def _make_engine(url: str) -> AsyncEngine:
+    file = database_file(url)
+    parsed = make_url(url)
+    name = parsed.drivername
+    if name not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
+        raise ConfigError(
+            "database_url: must begin with sqlite+aiosqlite:// or postgresql+asyncpg://",
+            hint="see docs/settings.md",
+        )
+    if name == "postgresql+asyncpg":
+        return create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_recycle=1800)
+    if file is not None:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the database folder cannot be made ({type(error).__name__})", hint="check data_dir"
+            ) from error
+    options: dict[str, Any] = {"poolclass": AsyncAdaptedQueuePool, "pool_size": 4} if file else {}
+    engine = create_async_engine(parsed, hide_parameters=True, **options)
+    sa.event.listen(engine.sync_engine, "do_connect", _connect_sqlite)
+    sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _connect_sqlite(dialect: Any, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:
+    """Connect with a thread that cannot keep a dying process alive.
+
+    SQLAlchemy 1.4 sets ``daemon`` on the connection, which since aiosqlite 0.22 no longer is the
+    thread (sqlalchemy#13039); a connection that was never closed would then block the exit.
+    """
+    connection = aiosqlite.connect(
+        *arguments, **{**options, "isolation_level": None, "timeout": _BUSY_TIMEOUT_S}
+    )
+    connection._thread.daemon = True
+    return AsyncAdapt_aiosqlite_connection(dialect.dbapi, await_only(connection))
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    """Take the write lock at once: a reader that turns writer half-way fails instead of waiting."""
+    reading = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _migrate(connection: sa.engine.Connection, revision: str) -> None:
+    config = _alembic_config()
+    config.attributes["connection"] = connection
+    (command.downgrade if revision == "base" else command.upgrade)(config, revision)
+
+
+def _revision(connection: sa.engine.Connection) -> str | None:
+    revision: str | None = MigrationContext.configure(connection).get_current_revision()
+    return revision
