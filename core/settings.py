@@ -61,6 +61,7 @@ class Settings:
     rtp_port_max: int = _setting(31999, "Last port for RTP.")
     voice_lines: int = _setting(2, "Calls that one voice worker holds at the same time.")
     ring_timeout_s: int = _setting(45, "How long an unanswered call rings.")
+    media_timeout_s: int = _setting(10, "Seconds without any audio packet after which a call counts as lost.")
     silence_timeout_ms: int = _setting(6000, "Silence after which a question is asked again.")
     barge_in_ms: int = _setting(250, "Voiced time over our speech that stops it.")
     console_session_hours: int = _setting(8, "How long a staff login lasts.")
@@ -189,6 +190,7 @@ def _range_problems(settings: Settings) -> list[str]:
     for name in (
         "voice_lines",
         "ring_timeout_s",
+        "media_timeout_s",
         "silence_timeout_ms",
         "barge_in_ms",
         "console_session_hours",

@@ -1,1 +1,1 @@
-"""SIP and RTP behind `voice.interfaces.CallTransport`."""
+"""How calls travel: ``SipTransport`` places them, ``AnsweringTransport`` answers, loopback is the fake."""

@@ -1,0 +1,216 @@
+"""A call that we place, from INVITE to its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiosipua.dialog import Dialog
+from aiosipua.message import SipRequest, SipResponse
+from aiosipua.utils import format_addr, generate_call_id, generate_tag
+
+from core.errors import CallError
+from core.types import Disposition
+from voice.transport.addresses import Target, resolve
+from voice.transport.auth import challenged
+from voice.transport.causes import disposition_for
+from voice.transport.endpoint import ALLOW, USER_AGENT, SipEndpoint
+from voice.transport.leg import BYE_S, SipLeg, contact_uri
+from voice.transport.ports import PortRange
+from voice.transport.sdp import NoCommonCodec, read_target, write_offer
+from voice.transport.transactions import ClientTransaction, ServerTransaction
+
+ANY_ANSWER_S = 10.0  # an INVITE that draws not even a 100 for so long has nobody at the other end
+
+
+class SipCall(SipLeg):
+    """``voice.interfaces.Call`` over SIP. ``place`` starts it; ``close`` leaves nothing behind."""
+
+    def __init__(
+        self, endpoint: SipEndpoint, user: str, media_timeout_s: float, ring_timeout_s: float
+    ) -> None:
+        super().__init__(endpoint, user, media_timeout_s)
+        self._ring_timeout_s = ring_timeout_s
+        self._ring_timer: asyncio.TimerHandle | None = None
+        self.trunk = ""
+        self._invite: ClientTransaction | None = None
+        self._sent = SipRequest(method="INVITE")
+        self._proceeding = False
+        self._cancelling = False
+        self._settled = asyncio.Event()
+        self._ack: SipRequest | None = None
+
+    async def place(self, target: Target, from_uri: str, ports: PortRange) -> None:
+        """Take a port pair and send the INVITE. Raises ``CallError``."""
+        self.peer = await self.endpoint.reach(target.host, target.port)
+        host = self.endpoint.local_host(self.peer)
+        await self.media.bind(self.endpoint.host, ports)
+        self.dialog = Dialog(
+            call_id=generate_call_id(host),
+            local_tag=generate_tag(),
+            local_uri=from_uri or f"sip:{self.user}@{format_addr(host, self.endpoint.port)}",
+            remote_uri=target.uri,
+            remote_target=target.uri,
+        )
+        self.endpoint.attach(self.dialog.call_id, self._on_early_request)
+        invite = self.dialog.create_request("INVITE")
+        invite.headers.set_single("Contact", self.endpoint.contact(self.peer, self.user))
+        invite.headers.set_single("Allow", ALLOW)
+        invite.headers.set_single("User-Agent", USER_AGENT)
+        invite.headers.set_single("Content-Type", "application/sdp")
+        invite.text = write_offer(host, self.media.port, self._sdp_version)
+        self.endpoint.stamp(invite, self.peer)
+        self._sent = invite
+        self._invite = self.endpoint.begin(invite, self.peer, self._on_response, ANY_ANSWER_S)
+        self._ring_timer = self._loop.call_later(self._ring_timeout_s, self._on_ring_timeout)
+
+    async def transfer(self, to: str) -> bool:
+        """See ``voice.interfaces.Call``; telephone numbers go through the trunk."""
+        try:
+            return await super().transfer(resolve(to, self.trunk).uri)
+        except CallError:
+            return False
+
+    async def hangup(self) -> None:
+        """Cancel while it rings, say BYE afterwards."""
+        if not self.answered and not self.ended:
+            self._cancel()
+            self._finish("hung_up", by="us", code=487, reason="cancelled")
+        await super().hangup()
+
+    async def close(self) -> None:
+        """Hang up and wait, for a bounded time, until the far end agreed."""
+        await self.hangup()
+        if self._ring_timer is not None:
+            self._ring_timer.cancel()
+        if self._invite is not None:
+            try:
+                await asyncio.wait_for(self._settled.wait(), BYE_S)
+            except TimeoutError:
+                self._invite.finish()  # a late answer is still acknowledged and hung up
+        self.media.close()
+        self.endpoint.detach(self.dialog.call_id)
+
+    def _on_response(self, response: SipResponse | None) -> None:
+        if response is None:
+            self._settled.set()
+            self._finish(
+                "failed", by="us", code=408, reason="no response", disposition=Disposition.UNREACHABLE
+            )
+        elif response.status_code < 200:
+            self._on_provisional(response)
+        elif response.status_code < 300:
+            self._on_accepted(response)
+        else:
+            self._on_refused(response)
+
+    def _on_provisional(self, response: SipResponse) -> None:
+        self._proceeding = True
+        if self._cancelling:
+            self._send_cancel()
+            return
+        if self.ended:
+            return
+        if response.status_code == 180:
+            self._tell("ringing", code=180)
+        if response.body and not self.media.started:
+            try:
+                self.media.connect(read_target(response.text))
+            except NoCommonCodec:
+                return  # it may still answer with something usable
+            self._tell("early_media", code=response.status_code)
+
+    def _on_accepted(self, response: SipResponse) -> None:
+        tag = response.to_addr.tag if response.to_addr else ""
+        if self._ack is not None:
+            if tag == self.dialog.remote_tag:
+                self.endpoint.send(self._ack, self._destination())  # a copy: our ACK was lost
+            return
+        self._settled.set()
+        if self._ring_timer is not None:
+            self._ring_timer.cancel()
+        self.dialog.remote_tag = tag or ""
+        self.dialog.route_set = list(reversed(response.headers.get("record-route")))
+        if response.headers.get("contact"):
+            self.dialog.remote_target = contact_uri(response)
+        self.dialog.confirm()
+        self.answered = True
+        self._acknowledge()
+        if self.ended:  # answered in the moment in which we cancelled
+            self._say_bye()
+            return
+        self.endpoint.attach(self.dialog.call_id, self._on_request)
+        self._open_media(response)
+
+    def _open_media(self, response: SipResponse) -> None:
+        try:
+            if response.body or self.media.target is None:
+                self.media.connect(read_target(response.text))
+        except NoCommonCodec:
+            self._finish(
+                "failed",
+                say_bye=True,
+                by="us",
+                code=488,
+                reason="no common codec",
+                disposition=Disposition.MEDIA_FAILED,
+            )
+            return
+        self.media.may_speak = True
+        self.media.watch(self._media_timeout_s)
+        self._tell("answered", code=response.status_code)
+
+    def _acknowledge(self) -> None:
+        """ACK a 2xx: the INVITE's number, a branch of its own (13.2.2.4)."""
+        number = (self._sent.headers.get_first("cseq") or "1").split()[0]
+        counted = self.dialog.local_cseq
+        self._ack = self._request("ACK")
+        self._ack.headers.set_single("CSeq", f"{number} ACK")
+        self.dialog.local_cseq = counted
+        self.endpoint.send(self._ack, self._destination())
+
+    def _on_refused(self, response: SipResponse) -> None:
+        if challenged(response) and not self.ended:
+            again = self._authorized(self._sent, response)
+            if again is not None:
+                self._proceeding = False
+                self._sent = again
+                self._invite = self.endpoint.begin(again, self.peer, self._on_response, ANY_ANSWER_S)
+                return
+        self._settled.set()
+        code = response.status_code
+        self._finish(
+            "rejected",
+            by="far",
+            code=code,
+            reason=response.reason_phrase[:80],
+            disposition=disposition_for(code, response.headers.get("reason")),
+        )
+
+    def _on_ring_timeout(self) -> None:
+        if not self.answered and not self.ended:
+            self._cancel()
+            self._finish(
+                "failed", by="us", code=487, reason="ring timeout", disposition=Disposition.NO_ANSWER
+            )
+
+    def _cancel(self) -> None:
+        self._cancelling = True
+        if self._proceeding:
+            self._send_cancel()
+
+    def _send_cancel(self) -> None:
+        """CANCEL carries the INVITE's own Via, To and number (9.1); it waits for a first 1xx."""
+        self._cancelling = False
+        invite = self._sent
+        cancel = SipRequest(method="CANCEL", uri=invite.uri)
+        cancel.headers.append("Via", invite.headers.get("via")[0])
+        for name in ("From", "To", "Call-ID"):
+            cancel.headers.set_single(name, invite.headers.get_first(name) or "")
+        number = (invite.headers.get_first("cseq") or "1").split()[0]
+        cancel.headers.set_single("CSeq", f"{number} CANCEL")
+        cancel.headers.set_single("Max-Forwards", "70")
+        self.endpoint.begin(cancel, self.peer, lambda _: None, BYE_S)
+
+    def _on_early_request(self, transaction: ServerTransaction) -> None:
+        """Before the answer only the far end's UPDATE or BYE could come; neither is ours to follow."""
+        self.endpoint.reply(transaction, 481, "Call/Transaction Does Not Exist")
