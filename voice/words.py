@@ -66,7 +66,7 @@ class VoiceWords:
         return tuple(word for word in (item.replace("{name}", name) for item in words) if word)
 
 
-EMERGENCIES = ("dialogue_down", "cannot_hear", "shutting_down", "too_long")
+EMERGENCIES = ("dialogue_down", "cannot_hear", "shutting_down", "too_long", "transfer_failed")
 
 
 def load_words(path: Path = DEFAULT_PATH) -> VoiceWords:

@@ -1,0 +1,273 @@
+"""The talk of an answered call: perceptions become turns, answers become speech."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.clock import Clock
+from core.errors import BadInput, CallError, DialogueError
+from core.interfaces import Dialogue
+from core.logs import get_log
+from core.types import Answer, CallAction, Reply, Turn, TurnEvent, Utterance
+from voice.clauses import Clause, clauses_of
+from voice.hearing import Dismissed, Ear, Heard, Key, Perception, Quiet, Unclear
+from voice.interfaces import Call
+from voice.limits import SessionLimits
+from voice.notes import CallNotes, EndedBy, TurnGap
+from voice.speaking import Mouth, Spoken
+from voice.turntaking import TurnTaker
+from voice.words import VoiceWords
+
+_LOG = get_log("voice.conversation")
+
+MAX_TEXT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The far end picked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The far end is no longer there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """The call must end politely: say the emergency sentence ``key``."""
+
+    key: str
+    by: EndedBy
+    fault: str = ""
+
+
+Input = Perception | Answered | Gone | Farewell
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a conversation is made of; one set per call."""
+
+    call: Call
+    ear: Ear
+    mouth: Mouth
+    turns: TurnTaker
+    dialogue: Dialogue
+    words: VoiceWords
+    clock: Clock
+    limits: SessionLimits
+    inbox: asyncio.Queue[Input]
+    agency: str
+    transfer_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """When a turn was sent, and what it was made from."""
+
+    message_id: str
+    at_ms: int
+    answered_ms: int
+    heard: Heard | None
+
+
+class Conversation:
+    """Runs from the answer to the last word. ``notes`` receives everything that happens."""
+
+    def __init__(self, parts: Parts, notes: CallNotes, origin_ms: float) -> None:
+        self._parts = parts
+        self._notes = notes
+        self._origin_ms = origin_ms
+        self._count = 0
+        self._asked = _Asked("", 0, 0, None)
+
+    def _now(self) -> int:
+        return int(self._parts.clock.monotonic_ms() - self._origin_ms)
+
+    async def run(self) -> None:
+        """Talk until the conversation, the far end or our own trouble ends it."""
+        callee = self._notes.task.callee
+        known = {"name": callee.name, "facts": dict(self._notes.task.facts), "agency": self._parts.agency}
+        answer = await self._ask(TurnEvent.CALL_ANSWERED, "", metadata=known)
+        await self._lift_pause()
+        while answer is not None:
+            spoken = await self._say(clauses_of(answer.replies), self._asked)
+            if spoken.failures and not spoken.text and not spoken.interrupted:
+                self._notes.end(EndedBy.FAULT, fault="synthesis")
+                return
+            if await self._acted(answer.replies):
+                return
+            answer = await self._next(spoken.unsaid)
+
+    async def _lift_pause(self) -> None:
+        """A receiver takes a moment to reach the ear."""
+        answered = next((event.at_ms for event in self._notes.events if event.kind == "answered"), 0)
+        await self._parts.clock.sleep_ms(max(0, answered + self._parts.limits.lift_pause_ms - self._now()))
+
+    async def _next(self, unsaid: tuple[Clause, ...]) -> Answer | None:
+        """Wait for what the resident does and return the core's answer; ``None``: the call is over."""
+        while True:
+            match await self._parts.inbox.get():
+                case Gone():
+                    return None
+                case Farewell() as farewell:
+                    await self._farewell(farewell)
+                    return None
+                case Heard() as heard if len(unsaid) > 1 and self._parts.words.is_back_channel(heard.text):
+                    # They only meant "go on": our question had not even been asked yet.
+                    self._note_heard(heard, "")
+                    unsaid = (await self._say(unsaid, None)).unsaid
+                case Dismissed() if unsaid:
+                    unsaid = (await self._say(unsaid, None)).unsaid
+                case Heard() | Unclear() | Quiet() | Key() as perception:
+                    if self._at_a_loss(perception):
+                        await self._farewell(Farewell("cannot_hear", EndedBy.FAULT, "recognizer"))
+                        return None
+                    if not self._wanted(perception):
+                        continue
+                    return await self._respond(perception, unheard=bool(unsaid))
+
+    def _at_a_loss(self, perception: Perception) -> bool:
+        """No recogniser is left and the open question offers no keys."""
+        return isinstance(perception, Quiet) and self._parts.ear.deaf and not self._notes.state.keys
+
+    def _wanted(self, perception: Perception) -> bool:
+        return not isinstance(perception, Key) or perception.digit in self._notes.state.keys
+
+    async def _respond(self, perception: Perception, *, unheard: bool) -> Answer | None:
+        metadata = {"unheard": True} if unheard else {}
+        match perception:
+            case Heard():
+                if self._is_machine(perception):
+                    return None
+                return await self._ask(TurnEvent.UTTERANCE, perception.text, perception, metadata)
+            case Key():
+                text = self._parts.words.key_pressed.format(digit=perception.digit)
+                at = perception.at_ms
+                self._notes.heard(Utterance("resident", text, at, at, f"m{self._count + 1}", 1.0))
+                return await self._ask(TurnEvent.KEY, perception.digit, metadata=metadata)
+            case Unclear():
+                self._notes.detail["unclear"] = self._notes.detail.get("unclear", 0) + 1
+                self._notes.detail["recognizer_failures"] = self._parts.ear.failures
+                return await self._ask(TurnEvent.UNCLEAR, "", metadata={"reason": perception.reason})
+            case _:
+                return await self._ask(TurnEvent.SILENCE, "", metadata=metadata)
+
+    def _is_machine(self, heard: Heard) -> bool:
+        """The very first words after the answer may be a voice box or a late announcement."""
+        if any(item.speaker == "resident" for item in self._notes.utterances):
+            return False
+        announced = self._parts.words.announcements.recognise(heard.text, answered=True)
+        if announced is not None:
+            self._note_heard(heard, "")
+            self._notes.announcement = announced
+            self._notes.end(EndedBy.NETWORK)
+        return announced is not None
+
+    async def _ask(
+        self,
+        event: TurnEvent,
+        text: str,
+        heard: Heard | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Answer | None:
+        self._count += 1
+        message_id = f"m{self._count}"
+        if heard is not None:
+            self._note_heard(heard, message_id)
+        self._parts.turns.think()
+        turn = Turn(
+            conversation_id=self._notes.task.task_id,
+            channel="phone",
+            text=text[:MAX_TEXT],
+            message_id=message_id,
+            at=self._parts.clock.now(),
+            event=event,
+            metadata=metadata or {},
+        )
+        asked_ms = self._now()
+        answer = await self._answer(turn)
+        if answer is None:
+            await self._farewell(Farewell("dialogue_down", EndedBy.FAULT, "dialogue"))
+            return None
+        self._asked = _Asked(message_id, asked_ms, self._now(), heard)
+        self._notes.state = answer.state
+        name = self._notes.task.callee.name
+        self._parts.ear.hints = self._parts.words.hints_for(answer.state.open_question, name)
+        return answer
+
+    async def _answer(self, turn: Turn) -> Answer | None:
+        """Ask the core, twice when it stumbles: the same message id makes that harmless."""
+        for patience in (self._parts.limits.dialogue_retry_ms, 0):
+            try:
+                async with asyncio.timeout(self._parts.limits.dialogue_limit_ms / 1000):
+                    return await self._parts.dialogue.respond(turn)
+            except (DialogueError, BadInput, TimeoutError) as error:
+                _LOG.warning("turn_failed", error=type(error).__name__, event_kind=turn.event.value)
+            await self._parts.clock.sleep_ms(patience)
+        return None
+
+    async def _say(self, clauses: tuple[Clause, ...], asked: _Asked | None) -> Spoken:
+        spoken = await self._parts.mouth.say(clauses, hold=lambda: self._parts.ear.talking)
+        self._parts.ear.listen(self._now())
+        if spoken.text:
+            said = Utterance(
+                "bot",
+                spoken.text,
+                spoken.start_ms,
+                spoken.end_ms,
+                self._asked.message_id,
+                interrupted=spoken.interrupted,
+            )
+            self._notes.heard(said)
+            if asked is not None and asked.heard is not None:
+                self._notes.gaps.append(_gap(asked, asked.heard, spoken.start_ms))
+        return spoken
+
+    async def _acted(self, replies: tuple[Reply, ...]) -> bool:
+        """Hang up or transfer when a reply says so."""
+        action = next((reply.call for reply in replies if reply.call is not CallAction.CONTINUE), None)
+        if action is None:
+            return False
+        if action is CallAction.TRANSFER:
+            await self._transfer()
+        self._notes.end(EndedBy.BOT)
+        await self._parts.clock.sleep_ms(self._parts.limits.farewell_pause_ms)
+        await self._parts.call.hangup()
+        return True
+
+    async def _transfer(self) -> None:
+        accepted = False
+        if self._parts.transfer_to:
+            try:
+                accepted = await self._parts.call.transfer(self._parts.transfer_to)
+            except CallError as error:
+                _LOG.warning("transfer_failed", code=error.code)
+        self._notes.detail["transfer_accepted"] = accepted
+        if not accepted:
+            await self._say((Clause(self._parts.words.emergency["transfer_failed"], True),), None)
+
+    async def _farewell(self, farewell: Farewell) -> None:
+        self._notes.end(farewell.by, fault=farewell.fault)
+        await self._say((Clause(self._parts.words.emergency[farewell.key], True),), None)
+        await self._parts.clock.sleep_ms(self._parts.limits.farewell_pause_ms)
+        await self._parts.call.hangup()
+
+    def _note_heard(self, heard: Heard, message_id: str) -> None:
+        self._notes.heard(
+            Utterance("resident", heard.text, heard.start_ms, heard.end_ms, message_id, heard.confidence)
+        )
+
+
+def _gap(asked: _Asked, heard: Heard, first_audio_ms: int) -> TurnGap:
+    return TurnGap(
+        total_ms=max(0, first_audio_ms - heard.end_ms),
+        endpoint_ms=max(0, heard.decided_ms - heard.end_ms),
+        recognition_ms=max(0, heard.ready_ms - heard.decided_ms),
+        dialogue_ms=max(0, asked.answered_ms - asked.at_ms),
+        synthesis_ms=max(0, first_audio_ms - asked.answered_ms),
+    )

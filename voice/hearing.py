@@ -1,0 +1,286 @@
+"""Turns one leg's frames into perceptions: something said, a key, silence, a noise."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from core.errors import EngineError
+from core.logs import get_log
+from core.types import AudioFrame, Transcript
+from voice.endpointing import SpeechEnded, SpeechStarted
+from voice.interfaces import FRAME_MS, Recognizer, VoiceActivity
+from voice.turntaking import Discarded, Floor, Interrupted, Silence, TurnTaker
+
+_LOG = get_log("voice.hearing")
+
+# Recognisers want a little air behind the last word, not the whole wait for it.
+_TAIL_MS = 200
+# Less voiced time than this without a word in it was a cough, not something to ask about.
+_UNCLEAR_MS = 300
+_RECOGNISER_CHANCES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Words. ``start_ms``…``end_ms`` is the talk itself; the other times say when we knew what."""
+
+    text: str
+    confidence: float
+    start_ms: int
+    end_ms: int
+    decided_ms: int  # the end of the utterance was noticed
+    ready_ms: int  # its text was there
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Speech without usable words; ``reason`` is ``no_words`` or ``recognizer``."""
+
+    reason: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nobody spoke for the whole patience."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """A noise that needs no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A DTMF key."""
+
+    digit: str
+    at_ms: int
+
+
+Perception = Heard | Unclear | Quiet | Dismissed | Key
+
+
+@dataclass(slots=True)
+class _Segment:
+    """One utterance on its way to text."""
+
+    start_ms: int
+    frames: list[AudioFrame]
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: SpeechEnded | None = None
+    decided_ms: int = 0
+    partial: str = ""
+    task: asyncio.Task[None] | None = None
+    limit: asyncio.Timeout | None = None
+
+    async def stream(self) -> AsyncIterator[AudioFrame]:
+        """Yield the frames as they arrive, until the utterance has ended."""
+        position = 0
+        while True:
+            while position < len(self.frames):
+                yield self.frames[position]
+                position += 1
+            if self.ended is not None:
+                return
+            self.arrived.clear()
+            await self.arrived.wait()
+
+    async def replay(self) -> AsyncIterator[AudioFrame]:
+        """Yield the finished utterance."""
+        last = self.ended.end_ms + _TAIL_MS if self.ended is not None else self.frames[-1].at_ms
+        for frame in self.frames:
+            if frame.at_ms <= last:
+                yield frame
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """What an ear is made of. ``now_ms`` counts from the same origin as the frames' ``at_ms``."""
+
+    recognizer: Recognizer
+    activity: VoiceActivity
+    turns: TurnTaker
+    now_ms: Callable[[], int]
+    pre_roll_ms: int
+    recognition_limit_ms: int
+
+
+class Ear:
+    """Hears one leg. Feed every frame; perceptions arrive through ``report``."""
+
+    def __init__(
+        self, senses: Senses, *, report: Callable[[Perception], None], on_interrupt: Callable[[], None]
+    ) -> None:
+        self.hints: tuple[str, ...] = ()
+        self.failures = 0
+        self._senses = senses
+        self._report = report
+        self._on_interrupt = on_interrupt
+        self._recent: deque[AudioFrame] = deque(maxlen=senses.pre_roll_ms // FRAME_MS + 30)
+        self._segment: _Segment | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def deaf(self) -> bool:
+        """Whether the recogniser failed so often that only keys are left."""
+        return self.failures >= _RECOGNISER_CHANCES
+
+    @property
+    def talking(self) -> bool:
+        """Whether the other side is speaking now."""
+        return self._senses.turns.talking
+
+    def listen(self, at_ms: int) -> None:
+        """We have finished speaking: the floor is theirs, unless their words are being recognised."""
+        if self._segment is not None and self._segment.ended is not None:
+            self._senses.turns.think()
+        else:
+            self._senses.turns.bot_done(at_ms)
+
+    def feed(self, frame: AudioFrame) -> None:
+        """Take one frame."""
+        self._recent.append(frame)
+        segment = self._segment
+        if segment is not None:
+            segment.frames.append(frame)
+            segment.arrived.set()
+        probability = self._senses.activity.probability(frame)
+        partial = segment.partial if segment is not None else ""
+        for signal in self._senses.turns.feed(frame.at_ms, probability, partial):
+            match signal:
+                case SpeechStarted():
+                    self._begin(signal)
+                case SpeechEnded():
+                    self._end(signal)
+                case Discarded():
+                    self._discard()
+                case Interrupted():
+                    self._on_interrupt()
+                case Silence():
+                    self._report(Quiet())
+
+    async def finish(self) -> None:
+        """The line is going away: recognise what is still open and wait for it."""
+        ended = self._senses.turns.finish(self._senses.now_ms())
+        if ended is not None and self._segment is not None:
+            self._end(ended)
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def reset(self) -> None:
+        """Forget everything heard so far: the call was answered, early media is over."""
+        await self.close()
+        self._segment = None
+        self._recent.clear()
+        self._senses.activity.reset()
+
+    async def close(self) -> None:
+        """Stop recognising."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, started: SpeechStarted) -> None:
+        segment = self._segment
+        if segment is not None and segment.ended is not None:
+            # They went on before we had understood the first half: it is one utterance.
+            if segment.task is not None:
+                segment.task.cancel()
+            segment.ended = None
+        else:
+            frames = [frame for frame in self._recent if frame.at_ms >= started.from_ms]
+            segment = _Segment(started.onset_ms, frames)
+            self._segment = segment
+        if self._senses.recognizer.streaming and not self.deaf:
+            self._start(segment, segment.stream())
+
+    def _end(self, ended: SpeechEnded) -> None:
+        segment = self._segment
+        if segment is None or self.deaf:
+            # The recogniser gave up before they did, or there is none left: nothing to wait for.
+            self._segment = None
+            self._heard_nothing(Dismissed())
+            return
+        segment.ended = ended
+        segment.decided_ms = self._senses.now_ms()
+        segment.arrived.set()
+        if segment.task is None or not self._senses.recognizer.streaming:
+            self._start(segment, segment.replay())
+        elif segment.limit is not None and not segment.task.done():
+            segment.limit.reschedule(self._limit())
+
+    def _discard(self) -> None:
+        segment = self._segment
+        if segment is None:
+            return
+        if segment.task is not None and segment.decided_ms and not self._senses.recognizer.streaming:
+            # Only a noise after words whose recognition it had stopped: recognise them after all.
+            segment.ended = SpeechEnded(segment.start_ms, segment.frames[-1].at_ms, 0, _UNCLEAR_MS)
+            self._start(segment, segment.replay())
+            return
+        if segment.task is not None:
+            segment.task.cancel()
+        self._segment = None
+        if self._senses.turns.floor is not Floor.BOT:
+            self._report(Dismissed())
+
+    def _start(self, segment: _Segment, frames: AsyncIterator[AudioFrame]) -> None:
+        task = asyncio.create_task(self._recognise(segment, frames))
+        segment.task = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _limit(self) -> float:
+        return asyncio.get_running_loop().time() + self._senses.recognition_limit_ms / 1000
+
+    async def _recognise(self, segment: _Segment, frames: AsyncIterator[AudioFrame]) -> None:
+        final: Transcript | None = None
+        try:
+            # The limit runs from the end of the utterance; ``_end`` sets it for one still open.
+            async with asyncio.timeout_at(self._limit() if segment.ended else None) as segment.limit:
+                async for transcript in self._senses.recognizer.transcribe(frames, self.hints):
+                    segment.partial = transcript.text
+                    if transcript.final:
+                        final = transcript
+        except (EngineError, TimeoutError) as error:
+            self.failures += 1
+            _LOG.warning("recognizer_failed", error=type(error).__name__, failures=self.failures)
+            self._settle(segment, Unclear("recognizer", segment.start_ms, self._senses.now_ms()))
+            return
+        self.failures = 0
+        self._settle(segment, self._perceived(segment, final))
+
+    def _perceived(self, segment: _Segment, final: Transcript | None) -> Perception:
+        ended = segment.ended
+        end_ms = ended.end_ms if ended is not None else self._senses.now_ms()
+        if final is not None and final.text.strip():
+            return Heard(
+                final.text.strip(),
+                final.confidence,
+                segment.start_ms,
+                end_ms,
+                segment.decided_ms or self._senses.now_ms(),
+                self._senses.now_ms(),
+            )
+        if ended is not None and ended.voiced_ms >= _UNCLEAR_MS:
+            return Unclear("no_words", segment.start_ms, end_ms)
+        return Dismissed()
+
+    def _settle(self, segment: _Segment, perception: Perception) -> None:
+        if self._segment is segment:
+            self._segment = None
+        if isinstance(perception, Dismissed):
+            self._heard_nothing(perception)
+        else:
+            self._report(perception)
+
+    def _heard_nothing(self, perception: Dismissed) -> None:
+        if self._senses.turns.floor is Floor.THINKING:
+            self._senses.turns.bot_done(self._senses.now_ms())
+        self._report(perception)

@@ -1,0 +1,255 @@
+"""One call from dialling to its story: ring, listen to announcements, talk, end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from core.clock import Clock
+from core.errors import CallError, EngineError
+from core.interfaces import Dialogue
+from core.logs import get_log
+from core.types import CallEvent, CallTask, Utterance
+from voice.conversation import Answered, Conversation, Farewell, Gone, Input, Parts
+from voice.endpointing import EndpointRules
+from voice.hearing import Ear, Heard, Key, Senses
+from voice.interfaces import Call, CallTransport, Recognizer, VoiceActivity
+from voice.limits import SessionLimits
+from voice.notes import CallNotes, CallStory, EndedBy
+from voice.speaking import Mouth, Speech
+from voice.turntaking import TurnTaker
+from voice.words import VoiceWords
+
+_LOG = get_log("voice.session")
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What all calls of a worker share. ``prefetch`` renders what a call is going to need."""
+
+    transport: CallTransport
+    dialogue: Dialogue
+    recognizer: Recognizer
+    speech: Speech
+    make_activity: Callable[[], VoiceActivity]
+    words: VoiceWords
+    clock: Clock
+    limits: SessionLimits
+    agency: str
+    transfer_to: str = ""
+    prefetch: Callable[[CallTask], Awaitable[None]] | None = None
+    rules: EndpointRules = EndpointRules()
+
+
+class CallSession:
+    """Runs one attempt. ``run`` never raises: whatever happens is in the story."""
+
+    def __init__(
+        self, equipment: Equipment, task: CallTask, *, on_utterance: Callable[[Utterance], None] | None = None
+    ) -> None:
+        self._equipment = equipment
+        self._notes = CallNotes(task, equipment.clock.now(), on_utterance)
+        self._inbox: asyncio.Queue[Input] = asyncio.Queue()
+        self._aborted = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._origin_ms = 0.0
+        self._mouth: Mouth | None = None
+        self._ear: Ear | None = None
+
+    def drain(self) -> None:
+        """Our process is stopping: end the call politely at the next chance."""
+        self._inbox.put_nowait(Farewell("shutting_down", EndedBy.SHUTDOWN))
+        if self._mouth is not None:
+            self._mouth.stop()
+
+    def abort(self) -> None:
+        """Our process is stopping now: end the call without another word."""
+        self._notes.end(EndedBy.SHUTDOWN)
+        self._aborted.set()
+
+    async def run(self) -> CallStory:
+        """Dial, talk, and return what happened."""
+        try:
+            async with self._equipment.transport.dial(self._notes.task) as call:
+                self._origin_ms = self._equipment.clock.monotonic_ms()
+                await self._live(call)
+        except CallError as error:
+            self._notes.disposition = error.disposition
+            self._notes.end(EndedBy.NETWORK, fault=error.code)
+        except Exception as error:  # noqa: BLE001 - supervised here: whatever broke, the attempt is accounted for
+            _LOG.error("call_broke", error=type(error).__name__, where=_where(error))
+            self._notes.end(EndedBy.FAULT, fault=type(error).__name__)
+        return self._notes.story(self._equipment.clock.now())
+
+    def _now(self) -> int:
+        return int(self._equipment.clock.monotonic_ms() - self._origin_ms)
+
+    async def _live(self, call: Call) -> None:
+        parts = self._assemble(call)
+        pumps = [
+            asyncio.create_task(self._supervised(self._watch(call, parts.ear))),
+            asyncio.create_task(self._supervised(self._listen(call, parts.ear))),
+        ]
+        if self._equipment.prefetch is not None:
+            pumps.append(asyncio.create_task(self._supervised(self._prefetch())))
+        timer = asyncio.get_running_loop().call_later(
+            self._equipment.limits.max_call_ms / 1000,
+            self._inbox.put_nowait,
+            Farewell("too_long", EndedBy.BOT),
+        )
+        talk = asyncio.create_task(self._ring_and_talk(parts))
+        try:
+            await self._until_over(talk)
+        finally:
+            timer.cancel()
+            for task in (*pumps, talk):
+                task.cancel()
+            await asyncio.gather(*pumps, talk, return_exceptions=True)
+            await parts.ear.close()
+            await call.hangup()
+
+    async def _until_over(self, talk: asyncio.Task[None]) -> None:
+        aborted = asyncio.create_task(self._aborted.wait())
+        gone = asyncio.create_task(self._gone.wait())
+        try:
+            await asyncio.wait({talk, aborted, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if self._gone.is_set() and not talk.done():
+                limit_s = self._equipment.limits.last_words_ms / 1000
+                await asyncio.wait({talk, aborted}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+            if talk.done():
+                await talk  # its exception, if any, belongs to run()
+        finally:
+            aborted.cancel()
+            gone.cancel()
+
+    def _assemble(self, call: Call) -> Parts:
+        equipment = self._equipment
+        limits = equipment.limits
+        turns = TurnTaker(
+            equipment.rules, equipment.words, barge_in_ms=limits.barge_in_ms, silence_ms=limits.silence_ms
+        )
+        mouth = Mouth(
+            call,
+            equipment.speech,
+            now_ms=self._now,
+            on_clause=lambda protected: turns.bot_speaks(protected=protected),
+            render_limit_ms=limits.render_limit_ms,
+        )
+        senses = Senses(
+            recognizer=equipment.recognizer,
+            activity=equipment.make_activity(),
+            turns=turns,
+            now_ms=self._now,
+            pre_roll_ms=equipment.rules.pre_roll_ms,
+            recognition_limit_ms=limits.recognition_limit_ms,
+        )
+        ear = Ear(senses, report=self._inbox.put_nowait, on_interrupt=mouth.stop)
+        self._mouth = mouth
+        return Parts(
+            call=call,
+            ear=ear,
+            mouth=mouth,
+            turns=turns,
+            dialogue=equipment.dialogue,
+            words=equipment.words,
+            clock=equipment.clock,
+            limits=limits,
+            inbox=self._inbox,
+            agency=equipment.agency,
+            transfer_to=equipment.transfer_to,
+        )
+
+    async def _ring_and_talk(self, parts: Parts) -> None:
+        if await self._ring(parts):
+            await Conversation(parts, self._notes, self._origin_ms).run()
+
+    async def _ring(self, parts: Parts) -> bool:
+        """Wait for the answer, listening to what the network says meanwhile."""
+        try:
+            async with asyncio.timeout(self._equipment.limits.ring_ms / 1000):
+                while True:
+                    match await self._inbox.get():
+                        case Answered():
+                            return True
+                        case Heard(text=text) if self._announced(text):
+                            self._notes.end(EndedBy.NETWORK)
+                            return False
+                        case Gone():
+                            return False
+                        case Farewell(by=by):
+                            self._notes.end(by)
+                            return False
+        except TimeoutError:
+            self._notes.end(EndedBy.RESIDENT)
+            return False
+
+    def _announced(self, text: str) -> bool:
+        self._notes.announcement = self._equipment.words.announcements.recognise(text, answered=False)
+        return self._notes.announcement is not None
+
+    async def _watch(self, call: Call, ear: Ear) -> None:
+        async for event in call.events():
+            self._notes.events.append(event)
+            match event.kind:
+                case "answered":
+                    self._notes.answered_at = self._equipment.clock.now()
+                    await ear.reset()
+                    self._inbox.put_nowait(Answered())
+                case "dtmf":
+                    self._pressed(event)
+                case "hung_up" | "rejected":
+                    self._notes.end(EndedBy.RESIDENT)
+                case "failed" | "media_lost":
+                    self._notes.end(EndedBy.NETWORK, fault=event.kind)
+            if event.kind == "media_lost":
+                break
+        await self._lost(ear)
+
+    async def _lost(self, ear: Ear) -> None:
+        """The far end is gone; what it said last still counts."""
+        limits = self._equipment.limits
+        answered = self._notes.answered_at is not None
+        limit_ms = limits.last_words_ms if answered else limits.announcement_limit_ms
+        self._gone.set()
+        try:
+            async with asyncio.timeout(limit_ms / 1000):
+                await ear.finish()
+        except TimeoutError:
+            _LOG.warning("last_words_not_recognised")
+        self._inbox.put_nowait(Gone())
+
+    def _pressed(self, event: CallEvent) -> None:
+        digit = str(event.detail.get("digit", ""))
+        if digit not in self._notes.state.keys:
+            return
+        if self._mouth is not None:
+            self._mouth.stop()
+        self._inbox.put_nowait(Key(digit, event.at_ms))
+
+    async def _listen(self, call: Call, ear: Ear) -> None:
+        async for frame in call.frames():
+            ear.feed(frame)
+
+    async def _prefetch(self) -> None:
+        if self._equipment.prefetch is not None:
+            try:
+                await self._equipment.prefetch(self._notes.task)
+            except EngineError as error:
+                _LOG.warning("prefetch_failed", code=error.code)
+
+    async def _supervised(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - supervised here: a dead pump must end the call, not hang it
+            _LOG.error("pump_broke", error=type(error).__name__, where=_where(error))
+            self._notes.end(EndedBy.FAULT, fault=type(error).__name__)
+            self._inbox.put_nowait(Gone())
+
+
+def _where(error: BaseException) -> str:
+    """File and line where an exception arose; its message might hold what somebody said."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}" if trace else ""
