@@ -45,16 +45,14 @@ def _answered_without_answers(story: CallStory) -> Disposition:
 def _unanswered(story: CallStory) -> Disposition:
     if story.announcement is not None:
         return story.announcement
+    if story.ended_by is EndedBy.SHUTDOWN:
+        return Disposition.INTERRUPTED
     for event in reversed(story.events):
         if event.kind in {"rejected", "failed"}:
             return _of_event(event)
     if story.disposition is not None:
         return story.disposition
-    if story.ended_by is EndedBy.SHUTDOWN:
-        return Disposition.INTERRUPTED
-    if story.ended_by is EndedBy.FAULT:
-        return Disposition.FAILED
-    return Disposition.NO_ANSWER
+    return Disposition.FAILED if story.ended_by is EndedBy.FAULT else Disposition.NO_ANSWER
 
 
 def _of_event(event: CallEvent) -> Disposition:
@@ -169,7 +167,7 @@ def _record_detail(story: CallStory) -> dict[str, Any]:
     if story.fault:
         detail["fault"] = story.fault
     for event in story.events:
-        if "code" in event.detail:
+        if event.detail.get("code"):
             detail["sip_code"] = event.detail["code"]
             detail["sip_reason"] = str(event.detail.get("reason", ""))
     if story.state.open_question:
