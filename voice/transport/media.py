@@ -128,11 +128,14 @@ class RtpMedia:
         if self.stats.ticks:
             self.stats.worst_gap_ms = max(self.stats.worst_gap_ms, (now - self._ticked_s) * 1000)
         self._ticked_s = now
-        while self._due_s <= now and not self._closed:
-            self._step(now - self._due_s)
-            self._due_s += _TICK_S  # from the plan, not from now: a late tick must not shift the rest
-        if not self._closed:
-            self._timer = loop.call_at(self._due_s, self._tick)
+        try:
+            while self._due_s <= now and not self._closed:
+                late_s = now - self._due_s
+                self._due_s += _TICK_S  # from the plan, not from now: a late tick must not shift the rest
+                self._step(late_s)
+        finally:  # a faulty tap must not stop the line
+            if not self._closed:
+                self._timer = loop.call_at(self._due_s, self._tick)
 
     def _step(self, late_s: float) -> None:
         self.stats.ticks += 1
