@@ -80,20 +80,22 @@ class Handout(Ledger):
                     tasks.append(await self._queue(connection, row, now, closes))
         return tuple(tasks)
 
-    async def count_queued(self) -> int:
-        """Return how many tasks are handed out and not begun."""
+    async def count_busy(self) -> int:
+        """Return how many lines are spoken for: tasks that wait for a worker, and calls."""
         attempts = schema.attempts
-        query = sa.select(sa.func.count()).where(attempts.c.state == AttemptState.QUEUED)
+        busy = (AttemptState.QUEUED, AttemptState.RUNNING)
+        query = sa.select(sa.func.count()).where(attempts.c.state.in_(busy))
         async with self._db.read() as connection:
             return int((await connection.execute(query)).scalar_one())
 
-    async def lost_tasks(self, fence: int, *, older_than_ms: int) -> tuple[CallTask, ...]:
+    async def lost_tasks(self, fence: int, *, older_than_ms: int | None) -> tuple[CallTask, ...]:
         """Return queued tasks that nobody has begun for so long that their stream may have lost them.
 
         Publishing one again is harmless: an attempt can be begun once. Those whose time has passed
-        go back to being planned instead.
+        go back to being planned instead; with ``None`` nothing else is looked for.
         """
         now = self._clock.now()
+        age = timedelta(days=3650) if older_than_ms is None else timedelta(milliseconds=older_than_ms)
         attempts, persons, campaigns = schema.attempts, schema.persons, schema.campaigns
         query = (
             sa.select(attempts, campaigns.c.ignore_window, *_PERSON)
@@ -102,7 +104,7 @@ class Handout(Ledger):
             .where(
                 attempts.c.state == AttemptState.QUEUED,
                 sa.or_(
-                    attempts.c.queued_at <= now - timedelta(milliseconds=older_than_ms),
+                    attempts.c.queued_at <= now - age,
                     attempts.c.not_after < now,
                 ),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,38 @@ class Outbox(Repository):
                 .values(published_at=self._clock.now(), entry_id=entry_id)
             )
 
+    async def published_after(self, last_id: str, limit: int = 10_000) -> tuple[int, ...]:
+        """Return the newest published rows whose stream entries lie after ``last_id``.
+
+        There are none unless the stream lost its end (Redis came back older, or empty).
+        """
+        outbox = schema.outbox
+        query = (
+            sa.select(outbox.c.id, outbox.c.entry_id)
+            .where(outbox.c.published_at.isnot(None))
+            .order_by(outbox.c.published_at.desc(), outbox.c.id.desc())
+            .limit(limit)
+        )
+        last = _entry_key(last_id)
+        lost = []
+        async with self._db.read() as connection:
+            for row in await connection.execute(query):
+                if _entry_key(row.entry_id) <= last:
+                    break
+                lost.append(row.id)
+        return tuple(lost)
+
+    async def publish_again(self, row_ids: Sequence[int]) -> None:
+        """Put published rows back among those that wait."""
+        outbox = schema.outbox
+        async with self._db.write() as connection:
+            for start in range(0, len(row_ids), 500):
+                await connection.execute(
+                    outbox.update()
+                    .where(outbox.c.id.in_(row_ids[start : start + 500]))
+                    .values(published_at=None, entry_id="")
+                )
+
     async def entry_of(self, result_id: str) -> str:
         """Return the stream entry of a published result; empty while it waits."""
         outbox = schema.outbox
@@ -91,3 +124,9 @@ class Outbox(Repository):
                 await connection.execute(sa.select(*(value.label(key) for key, value in columns.items())))
             ).one()
         return Reconciliation(**{key: int(getattr(row, key)) for key in columns})
+
+
+def _entry_key(entry_id: str) -> tuple[int, int]:
+    """Make ``1732312312312-0`` comparable."""
+    time_ms, _, sequence = entry_id.partition("-")
+    return int(time_ms or 0), int(sequence or 0)

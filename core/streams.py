@@ -38,7 +38,7 @@ class RedisStreamQueue(Generic[T]):
 
     async def publish(self, item: T) -> str:
         """Append ``item``; see ``core.interfaces.Queue``."""
-        with _mapped():
+        with redis_errors():
             entry = await self._redis.xadd(
                 self._stream, {_FIELD: to_json(item)}, maxlen=self._max_length, approximate=True
             )
@@ -48,7 +48,7 @@ class RedisStreamQueue(Generic[T]):
         self, group: str, consumer: str, *, count: int = 1, block_ms: int = 1000
     ) -> list[tuple[str, T]]:
         """Take new entries; see ``core.interfaces.Queue``."""
-        with _mapped():
+        with redis_errors():
             try:
                 reply = await self._take(group, consumer, count, block_ms)
             except ResponseError as error:
@@ -60,14 +60,14 @@ class RedisStreamQueue(Generic[T]):
 
     async def ack(self, group: str, entry_id: str) -> None:
         """Mark an entry as done."""
-        with _mapped():
+        with redis_errors():
             await self._redis.xack(self._stream, group, entry_id)
 
     async def claim_stale(
         self, group: str, consumer: str, *, idle_ms: int, count: int = 10
     ) -> list[tuple[str, T]]:
         """Take over entries whose consumer fell silent."""
-        with _mapped():
+        with redis_errors():
             await self._ensure_group(group)
             reply = await self._redis.xautoclaim(
                 self._stream, group, consumer, min_idle_time=idle_ms, count=count
@@ -98,7 +98,7 @@ class RedisStreamQueue(Generic[T]):
             try:
                 decoded.append((entry_id, from_json(payload, self._kind)))
             except BadInput as error:
-                with _mapped():
+                with redis_errors():
                     await self._redis.xadd(
                         f"{self._stream}:dead",
                         {_FIELD: payload, b"reason": str(error), b"entry": entry_id},
@@ -174,7 +174,8 @@ class MemoryQueue(Generic[T]):
 
 
 @contextmanager
-def _mapped() -> Iterator[None]:
+def redis_errors() -> Iterator[None]:
+    """Turn what the Redis client raises into ``QueueError``."""
     try:
         yield
     except (RedisError, OSError) as error:
