@@ -42,7 +42,7 @@ class Calls(Repository):
         calls = schema.calls.c
         conditions: list[Any] = []
         if before:
-            at, call_id = _cursor(before)
+            at, call_id = parse_cursor(before)
             conditions.append(
                 sa.or_(calls.started_at < at, sa.and_(calls.started_at == at, calls.call_id < call_id))
             )
@@ -126,7 +126,8 @@ class Calls(Repository):
         )
 
 
-def _cursor(before: str) -> tuple[datetime, str]:
+def parse_cursor(before: str) -> tuple[datetime, str]:
+    """Read where a page ended: time and id. Raises ``BadInput``."""
     at, _, call_id = before.partition("|")
     try:
         parsed = datetime.fromisoformat(at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -171,6 +171,24 @@ class MemoryQueue(Generic[T]):
         stale = [key for key, (_, at) in pending.items() if now - at >= idle_ms][:count]
         pending.update({key: (consumer, now) for key in stale})
         return [(key, self._entries[int(key)]) for key in stale]
+
+
+async def read_from(redis: Redis, stream: str, after: str) -> AsyncIterator[tuple[str, bytes]]:
+    """Yield ``(entry id, JSON)`` of every entry after ``after`` for ever, without a consumer group.
+
+    ``after`` is an entry id, ``0`` for the beginning or ``$`` for what arrives from now on.
+    Raises ``QueueError``.
+    """
+    with redis_errors():
+        if after == "$":
+            newest = await redis.xrevrange(stream, count=1)
+            after = _text(newest[0][0]) if newest else "0"
+    while True:
+        with redis_errors():
+            reply = await redis.xread({stream: after}, count=100, block=1000)
+        for raw_id, fields in _entries(reply):
+            after = _text(raw_id)
+            yield after, fields.get(_FIELD, fields.get(_FIELD.decode(), b""))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ _GROUPS = {
     "ask": ("nuanye.commands.ask", "ask", "回答一个政策问题 · answer one policy question"),
     "call": ("nuanye.commands.call", "call", "呼叫一个 SIP 话机 · call a softphone"),
     "campaign": ("nuanye.commands.campaign", "app", "外呼任务 · call a list of people"),
+    "db": ("nuanye.commands.db", "app", "数据库升级 · the database's schema"),
     "demo": ("nuanye.commands.demo", "demo", "演示并自检全流程 · one chat, one intention, one call"),
     "doctor": ("nuanye.commands.doctor", "doctor", "检查本机环境 · check this machine"),
     "eval": ("nuanye.commands.eval", "app", "评测 · measure understanding"),

@@ -1,0 +1,152 @@
+"""`nuanye campaign`: call a short list of people, and see how far it has come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.errors import BadInput
+from nuanye.commands._common import print_json, with_store
+
+if TYPE_CHECKING:
+    from casework.importer import ImportedList
+    from casework.store import Store
+    from casework.types import Campaign, CampaignProgress
+
+app = typer.Typer(no_args_is_help=True, help="外呼任务：按名单逐一回访 · follow up a list of people by phone")
+
+AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
+CampaignId = Annotated[str, typer.Argument(metavar="ID", help="任务编号 · the campaign's id")]
+
+_STATES = {"running": "进行中", "paused": "已暂停", "stopped": "已停止", "finished": "已完成"}
+
+
+@app.command()
+def start(
+    list_csv: Annotated[
+        Path, typer.Argument(metavar="LIST.csv", help="名单：姓名、手机号码（或 SIP 地址）、区、已知情况")
+    ],
+    name: Annotated[str, typer.Option(help="任务名称，默认用文件名 · the campaign's name")] = "",
+    now: Annotated[
+        bool,
+        typer.Option(
+            "--now", help="立即呼叫，不受时段与频次限制（仅供演练） · rehearsal: ignore calling hours"
+        ),
+    ] = False,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="跳过有问题的行 · leave out rows with problems")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """导入名单并开始呼叫。名单有问题时逐行指出，默认一行也不呼叫。"""
+    from casework.importer import read_list
+
+    try:
+        imported = read_list(list_csv.read_bytes())
+    except OSError as error:
+        raise BadInput(f"the list cannot be read ({type(error).__name__})", hint="check the path") from None
+    if imported.problems and not skip_bad_rows:
+        _report_problems(imported)
+        raise BadInput(
+            f"{len(imported.problems)} rows of the list have problems; nobody is called",
+            hint="correct them, or use --skip-bad-rows",
+        )
+
+    async def work(store: Store) -> Campaign:
+        return await store.start_campaign(name or list_csv.stem, imported.contacts, ignore_window=now)
+
+    campaign = with_store(work)
+    if as_json:
+        print_json(
+            {
+                "campaign_id": campaign.campaign_id,
+                "name": campaign.name,
+                "contacts": len(imported.contacts),
+                "problems": [{"line": p.line, "reason": p.reason} for p in imported.problems],
+                "ignored_columns": list(imported.ignored_columns),
+            }
+        )
+        return
+    if imported.problems:
+        _report_problems(imported)
+    if imported.ignored_columns:
+        print(f"未使用的列：{'、'.join(imported.ignored_columns)}")
+    print(f"任务 {campaign.campaign_id} 已开始，共 {len(imported.contacts)} 人。")
+    print(f"查看进度：nuanye campaign show {campaign.campaign_id}")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """列出最近的任务。"""
+
+    async def work(store: Store) -> tuple[Campaign, ...]:
+        return await store.list_campaigns()
+
+    campaigns = with_store(work)
+    if as_json:
+        print_json({"campaigns": campaigns})
+        return
+    if not campaigns:
+        print("还没有任务。用 nuanye campaign start LIST.csv 开始一个。")
+    for campaign in campaigns:
+        created = campaign.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        print(f"{campaign.campaign_id}  {_STATES[campaign.state]}  {created}  {campaign.name}")
+
+
+@app.command()
+def show(campaign_id: CampaignId, as_json: AsJson = False) -> None:
+    """显示一个任务的进度。"""
+
+    async def work(store: Store) -> CampaignProgress | None:
+        return await store.campaign_progress(campaign_id)
+
+    progress = with_store(work)
+    if progress is None:
+        raise BadInput("no campaign with this id", hint="nuanye campaign list shows them")
+    if as_json:
+        print_json(progress)
+        return
+    print(f"{progress.campaign.name}（{_STATES[progress.campaign.state]}）  共 {progress.persons} 人")
+    print(
+        f"待呼 {progress.planned}  已派 {progress.queued}  通话中 {progress.running}  "
+        f"已结束 {progress.ended}  已取消 {progress.cancelled}"
+    )
+    for disposition, count in sorted(progress.dispositions.items(), key=lambda item: -item[1]):
+        print(f"  {disposition:<14} {count}")
+    if progress.next_due is not None:
+        print(f"下一次呼叫：{progress.next_due.astimezone().strftime('%Y-%m-%d %H:%M')}")
+
+
+@app.command()
+def pause(campaign_id: CampaignId) -> None:
+    """暂停：正在进行的通话继续，其余不再派出。"""
+    _set_state(campaign_id, "paused")
+
+
+@app.command()
+def resume(campaign_id: CampaignId) -> None:
+    """继续已暂停的任务。"""
+    _set_state(campaign_id, "running")
+
+
+@app.command()
+def stop(campaign_id: CampaignId) -> None:
+    """停止：未呼叫的全部取消，不可恢复。"""
+    _set_state(campaign_id, "stopped")
+
+
+def _set_state(campaign_id: str, state: str) -> None:
+    from casework.types import CampaignState
+
+    async def work(store: Store) -> Campaign:
+        return await store.set_campaign_state(campaign_id, CampaignState(state))
+
+    campaign = with_store(work)
+    print(f"任务 {campaign.campaign_id}：{_STATES[campaign.state]}")
+
+
+def _report_problems(imported: ImportedList) -> None:
+    for problem in imported.problems:
+        typer.echo(f"第 {problem.line} 行：{problem.reason}", err=True)

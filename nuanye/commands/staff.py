@@ -1,0 +1,117 @@
+"""`nuanye staff`: who may log in to the console."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nuanye.commands._common import print_json, with_store
+
+if TYPE_CHECKING:
+    from casework.store import Store
+    from casework.types import StaffMember
+
+app = typer.Typer(no_args_is_help=True, help="工作人员帐号 · staff accounts of the console")
+
+AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
+User = Annotated[
+    str, typer.Argument(metavar="USER", help="用户名：小写字母、数字、点、横线 · the account's name")
+]
+
+# Without characters that look alike on paper or a screen.
+_ALPHABET = "abcdefghjkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"
+_PASSWORD_CHARS = 16
+
+
+def new_password() -> str:
+    """Return a random password (about 90 bits) that can be read aloud."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_PASSWORD_CHARS))
+
+
+@app.command()
+def add(
+    username: User,
+    role: Annotated[str, typer.Option(help="staff 或 admin · staff or admin")] = "staff",
+    as_json: AsJson = False,
+) -> None:
+    """新建帐号，密码只显示这一次。"""
+    from casework.staff import hash_password
+
+    password = new_password()
+
+    async def work(store: Store) -> StaffMember:
+        return await store.add_staff(username, hash_password(password), role)
+
+    member = with_store(work)
+    _show_password(member.username, password, as_json)
+
+
+@app.command("password")
+def set_password(username: User, as_json: AsJson = False) -> None:
+    """换一个新密码，只显示这一次；旧密码立即失效。"""
+    from casework.staff import hash_password
+
+    password = new_password()
+
+    async def work(store: Store) -> None:
+        await store.set_password(username, hash_password(password))
+
+    with_store(work)
+    _show_password(username.lower(), password, as_json)
+
+
+@app.command()
+def disable(username: User) -> None:
+    """停用帐号。"""
+    _set_disabled(username, True)
+    print(f"{username} 已停用")
+
+
+@app.command()
+def enable(username: User) -> None:
+    """恢复帐号。"""
+    _set_disabled(username, False)
+    print(f"{username} 已恢复")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """列出全部帐号。"""
+
+    async def work(store: Store) -> tuple[StaffMember, ...]:
+        return await store.list_staff()
+
+    members = with_store(work)
+    if as_json:
+        print_json(
+            {
+                "staff": [
+                    {
+                        "username": member.username,
+                        "role": member.role,
+                        "disabled": member.disabled,
+                        "created_at": member.created_at,
+                    }
+                    for member in members
+                ]
+            }
+        )
+        return
+    for member in members:
+        print(f"{member.username:<20} {member.role:<6} {'已停用' if member.disabled else ''}")
+
+
+def _set_disabled(username: str, disabled: bool) -> None:
+    async def work(store: Store) -> None:
+        await store.set_disabled(username, disabled)
+
+    with_store(work)
+
+
+def _show_password(username: str, password: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"username": username, "password": password})
+        return
+    print(f"用户名：{username}\n密码：{password}\n（只显示这一次，请立即保存）")
