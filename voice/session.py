@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from core.clock import Clock
-from core.errors import CallError, EngineError
+from core.clock import CHINA, Clock
+from core.errors import CallError, EngineError, StorageError
 from core.interfaces import Dialogue
 from core.logs import get_log
 from core.types import CallEvent, CallTask, Utterance
@@ -17,6 +18,7 @@ from voice.hearing import Ear, Heard, Key, Senses
 from voice.interfaces import Call, CallTransport, Recognizer, VoiceActivity
 from voice.limits import SessionLimits
 from voice.notes import CallNotes, CallStory, EndedBy
+from voice.recording import CallRecorder
 from voice.speaking import Mouth, Speech
 from voice.turntaking import TurnTaker
 from voice.words import VoiceWords
@@ -39,6 +41,7 @@ class Equipment:
     agency: str
     transfer_to: str = ""
     prefetch: Callable[[CallTask], Awaitable[None]] | None = None
+    recordings_dir: Path | None = None
     rules: EndpointRules = EndpointRules()
 
 
@@ -55,7 +58,7 @@ class CallSession:
         self._gone = asyncio.Event()
         self._origin_ms = 0.0
         self._mouth: Mouth | None = None
-        self._ear: Ear | None = None
+        self._recorder: CallRecorder | None = None
 
     def drain(self) -> None:
         """Our process is stopping: end the call politely at the next chance."""
@@ -80,7 +83,36 @@ class CallSession:
         except Exception as error:  # noqa: BLE001 - supervised here: whatever broke, the attempt is accounted for
             _LOG.error("call_broke", error=type(error).__name__, where=_where(error))
             self._notes.end(EndedBy.FAULT, fault=type(error).__name__)
-        return self._notes.story(self._equipment.clock.now())
+        return self._finished()
+
+    def _finished(self) -> CallStory:
+        """Close the recording and move the transcript onto its time line."""
+        story = self._notes.story(self._equipment.clock.now())
+        recorder = self._recorder
+        if recorder is None or self._equipment.recordings_dir is None:
+            return story
+        recorder.close()
+        if not recorder.duration_ms:
+            return story
+        utterances = tuple(
+            replace(item, start_ms=recorder.offset_ms(item.start_ms), end_ms=recorder.offset_ms(item.end_ms))
+            for item in story.utterances
+        )
+        path = recorder.path.relative_to(self._equipment.recordings_dir)
+        detail = {**story.detail, "recording_failed": True} if recorder.failed else story.detail
+        return replace(story, utterances=utterances, recording=path.as_posix(), detail=detail)
+
+    def _record(self, call: Call) -> None:
+        """Record from the answer on. A call without a recording is better than no call."""
+        if self._equipment.recordings_dir is None:
+            return
+        day = self._equipment.clock.now().astimezone(CHINA).strftime("%Y%m%d")
+        path = self._equipment.recordings_dir / day / f"{self._notes.task.task_id}.wav"
+        try:
+            self._recorder = call.tap = CallRecorder(path)
+        except StorageError as error:
+            _LOG.error("recording_failed", code=error.code)
+            self._notes.detail["recording_failed"] = True
 
     def _now(self) -> int:
         return int(self._equipment.clock.monotonic_ms() - self._origin_ms)
@@ -194,6 +226,7 @@ class CallSession:
             match event.kind:
                 case "answered":
                     self._notes.answered_at = self._equipment.clock.now()
+                    self._record(call)
                     await ear.reset()
                     self._inbox.put_nowait(Answered())
                 case "dtmf":
