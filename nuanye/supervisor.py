@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -161,6 +162,24 @@ class Supervisor:
         if self._redis is not None and self._redis.pid is not None:
             pids["redis"] = self._redis.pid
         return pids
+
+
+def check_ports(settings: Settings) -> None:
+    """Raise ``StartError`` when another program listens where one of our services should."""
+    taken = [
+        f"{name} {getattr(settings, name)}"
+        for name in ("dialogue_port", "chat_port", "console_port")
+        if port_in_use(settings.host, getattr(settings, name))
+    ]
+    if taken:
+        variables = ", ".join(f"NUANYE_{item.split()[0].upper()}" for item in taken)
+        raise StartError(f"already in use: {', '.join(taken)}", hint=f"stop that program or set {variables}")
+
+
+def port_in_use(host: str, port: int) -> bool:
+    """Tell whether somebody listens on a TCP port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 def _run_file(settings: Settings) -> Path:

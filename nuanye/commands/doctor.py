@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as json_module
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -141,12 +140,11 @@ def _front_ends(_settings: Settings) -> Finding:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    from nuanye.supervisor import running_pid
+    from nuanye.supervisor import port_in_use, running_pid
 
     ours = running_pid(settings) is not None
     for name in ("dialogue_port", "chat_port", "console_port"):
         port = getattr(settings, name)
-        with socket.socket() as probe:
-            busy = probe.connect_ex((settings.host, port)) == 0
+        busy = port_in_use(settings.host, port)
         seen = f"{port} " + ("暖业运行中" if busy and ours else "被别的程序占用" if busy else "空闲")
         yield Finding(f"端口 {name}", ours or not busy, seen, f"用 NUANYE_{name.upper()} 换一个端口")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nuanye.accounts import new_password
 from nuanye.commands._common import print_json, with_store
 
 if TYPE_CHECKING:
@@ -19,15 +19,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one J
 User = Annotated[
     str, typer.Argument(metavar="USER", help="用户名：小写字母、数字、点、横线 · the account's name")
 ]
-
-# Without characters that look alike on paper or a screen.
-_ALPHABET = "abcdefghjkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679"
-_PASSWORD_CHARS = 16
-
-
-def new_password() -> str:
-    """Return a random password (about 90 bits) that can be read aloud."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_PASSWORD_CHARS))
 
 
 @app.command()
