@@ -127,6 +127,7 @@ class Calls(Repository):
 
 
 def parse_cursor(before: str) -> tuple[datetime, str]:
+    """Read the end of a page: its last time and id. Raises ``BadInput``."""
     """Read where a page ended: time and id. Raises ``BadInput``."""
     at, _, call_id = before.partition("|")
     try:

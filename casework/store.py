@@ -8,11 +8,11 @@ from types import TracebackType
 import sqlalchemy as sa
 
 from casework import schema
-from casework.calls import Calls
 from casework.campaigns import Campaigns
 from casework.database import Database, database_file
 from casework.handout import Handout
 from casework.outbox import Outbox
+from casework.reading import Reading
 from casework.staff import Staff
 from casework.vault import Vault
 from core.clock import Clock, SystemClock
@@ -21,7 +21,7 @@ from core.secret import SECRET_FILE, load_secret, load_secret_file
 from core.settings import Settings
 
 
-class Store(Handout, Outbox, Calls, Campaigns, Staff):
+class Store(Handout, Outbox, Reading, Campaigns, Staff):
     """Everything casework keeps, by topic: see the base classes.
 
     Satisfies ``CallLedger`` and ``ResultLedger``. Use as an async context manager or ``close``.
