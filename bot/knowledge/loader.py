@@ -57,6 +57,20 @@ def _with_related(entries: tuple[PolicyEntry, ...]) -> tuple[PolicyEntry, ...]:
     )
 
 
+def load_out_of_scope(folder: Path = KNOWLEDGE_DIR) -> tuple[str, ...]:
+    """Things people say that no entry answers: one a line, for the retrieval's "none of these".
+
+    Raises:
+        KnowledgeError: when the file cannot be read.
+    """
+    path = folder / "out_of_scope.txt"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KnowledgeError(f"{path.name}: cannot be read ({type(error).__name__})") from error
+    return tuple(line.strip() for line in lines if line.strip())
+
+
 def read_files(folder: Path) -> tuple[list[str], dict[str, list[dict[str, Any]]]]:
     """Every policy file by name, and what is wrong with them (``file: entry: field: why``)."""
     problems: list[str] = []

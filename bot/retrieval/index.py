@@ -1,75 +1,65 @@
-"""The search itself: character n-grams and sentence embeddings, fused and calibrated."""
+"""The search: evidence for every entry, fused into one score, and a calibrated decision."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from bot.knowledge.entries import PolicyEntry
-from bot.retrieval.embed import Matrix, embed_cached, embed_query
+from bot.knowledge.loader import load_out_of_scope
+from bot.retrieval.calibration import Array, Calibration, load_calibration, signals, softmax
+from bot.retrieval.embed import embed_query
+from bot.retrieval.features import Evidence
 from bot.retrieval.normalise import normalise
-from bot.retrieval.types import Candidate, Decision, Ranking
+from bot.retrieval.types import Candidate, Ranking
 
 _CANDIDATES = 5
+_MIN_CHARS = 2  # a single character asks nothing
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyIndex:
-    """Built once per process; ``search`` has no side effects and may be called from any thread."""
+    """Built once per process; ``search`` changes nothing and may be called from any thread."""
 
-    ids: tuple[str, ...]
-    owner: Any
-    vectorizer: TfidfVectorizer
-    grams: Any
-    vectors: Matrix
+    entries: tuple[PolicyEntry, ...]
+    evidence: Evidence
+    calibration: Calibration
 
     @classmethod
     def load(cls, entries: Sequence[PolicyEntry], cache_dir: Path) -> PolicyIndex:
-        """Index ``entries``; embeddings are read from or written to ``cache_dir``."""
-        texts, owner = [], []
-        for position, entry in enumerate(entries):
-            own = [entry.title, entry.summary, *entry.questions]
-            texts += [normalise(text) for text in own]
-            owner += [position] * len(own)
-        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3), sublinear_tf=True)
-        grams = vectorizer.fit_transform(texts)
-        return cls(
-            tuple(entry.id for entry in entries),
-            np.array(owner),
-            vectorizer,
-            grams,
-            embed_cached(texts, cache_dir),
-        )
+        """Index ``entries``; embeddings are read from or written to ``cache_dir``.
+
+        Raises:
+            ModelError: when the fitted weights are missing or do not belong to these features.
+        """
+        calibration = load_calibration()
+        return cls(tuple(entries), Evidence.fit(entries, load_out_of_scope(), cache_dir), calibration)
 
     def search(self, question: str, *, context_policy_id: str = "") -> Ranking:
-        """Rank the entries for ``question``; ``context_policy_id`` is what was talked about last."""
+        """Rank the entries for ``question``; ``context_policy_id`` is what was talked about last.
+
+        With a context, a question that names no other policy (要带什么材料) is about that one.
+        Any text is accepted; what is empty or no question gives ``unknown``.
+        """
         query = normalise(question)
-        if not query:
+        if len(query.replace(" ", "")) < _MIN_CHARS:
             return Ranking((), "unknown")
-        lexical = (self.grams @ self.vectorizer.transform([query]).T).toarray().ravel()
-        dense = self.vectors @ embed_query(query)
-        scores = self._best(lexical) + 4 * (self._best(dense) - 0.8)
-        if context_policy_id in self.ids:
-            scores[self.ids.index(context_policy_id)] += 0.1
-        order = np.argsort(-scores)[:_CANDIDATES]
+        evidence, foreign = self.evidence.scores(query, embed_query(query))
+        fused = self.calibration.fuse(evidence)
+        signal = signals(fused, evidence, self.evidence.coverage(query), foreign)
+        first, third = self.calibration.chances(signal)
+        return self._ranking(fused, first, third, context_policy_id)
+
+    def _ranking(self, fused: Array, first: float, third: float, context: str) -> Ranking:
+        chance = softmax(fused[None, :])[0]
+        order = np.argsort(-fused)[:_CANDIDATES]
+        # The softmax says how the candidates share what the calibrated chance leaves.
+        scale = first / max(float(chance[order[0]]), 1e-9)
         candidates = tuple(
-            Candidate(self.ids[i], float(scores[i]), float(1 / (1 + np.exp(-8 * (scores[i] - 0.75)))))
+            Candidate(self.entries[i].id, float(fused[i]), min(float(chance[i]) * scale, first))
             for i in order
         )
-        return Ranking(candidates, _decide(candidates))
-
-    def _best(self, scores: Any) -> Any:
-        best = np.full(len(self.ids), -np.inf)
-        np.maximum.at(best, self.owner, scores)
-        return best
-
-
-def _decide(candidates: tuple[Candidate, ...]) -> Decision:
-    if candidates[0].confidence >= 0.6:
-        return "answer"
-    return "ask" if candidates[0].confidence >= 0.3 else "unknown"
+        return Ranking(candidates, self.calibration.decide(first, third))
