@@ -1,0 +1,104 @@
+"""Joins the doors, the inbox and their stores into one aiohttp application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import web
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from casework.interfaces import ResultLedger
+from connectors.inbox import Inbox, Patience
+from connectors.rate import RateLimit
+from connectors.redis_store import RedisStore
+from connectors.results import CHAT_RESULTS_STREAM, ResultRelay
+from connectors.texts import load_texts
+from connectors.types import Limits
+from connectors.web.channel import WebChannel
+from connectors.web.guard import Guard, parse_origins
+from connectors.web.page import Page
+from connectors.web.wire import MAX_BODY, dump
+from core.clock import SystemClock
+from core.interfaces import Dialogue
+from core.metrics import render_metrics
+from core.secret import derive_key, load_secret
+from core.settings import Settings
+from core.streams import RedisStreamQueue
+from core.types import Result
+
+# One address opens at most this many conversations a minute; a station's residents share one.
+SESSIONS_PER_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is given: the other processes it talks to."""
+
+    redis: Redis
+    dialogue: Dialogue
+    ledger: ResultLedger
+
+
+def make_app(settings: Settings, parts: Parts, patience: Patience | None = None) -> web.Application:
+    """Build the application.
+
+    Raises:
+        KnowledgeError: the texts are incomplete.
+        ConfigError: the page is not built.
+    """
+    clock = SystemClock()
+    texts = load_texts({"agency": settings.agency_name, "hotline": settings.hotline})
+    limits = Limits(messages_per_window=settings.chat_messages_per_minute)
+    store = RedisStore(parts.redis, limits)
+    relay = ResultRelay(RedisStreamQueue(parts.redis, CHAT_RESULTS_STREAM, Result), parts.ledger, clock)
+    inbox = Inbox(store, parts.dialogue, texts, on_answer=relay.on_answer, patience=patience, clock=clock)
+    guard = Guard(
+        key=derive_key(load_secret(settings), "web-chat-session"),
+        origins=parse_origins(settings.public_chat_origins),
+        clock=clock,
+        trust_proxy=settings.chat_trust_proxy,
+    )
+    sessions = RateLimit(parts.redis, "sessions", limit=SESSIONS_PER_MINUTE)
+    channel = WebChannel(inbox, store, guard, texts, sessions)
+    app = web.Application(client_max_size=MAX_BODY)
+    app.add_routes(channel.routes(inbox.accept))
+    app.add_routes(Page(texts, guard.origins).routes())
+    app.add_routes(_service_routes(inbox, parts.redis))
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        await inbox.start()
+        relaying = asyncio.create_task(relay.run())
+        yield
+        relaying.cancel()
+        await asyncio.wait([relaying])
+
+    async def stop_inbox(_app: web.Application) -> None:
+        await inbox.stop()
+
+    app.cleanup_ctx.append(running)
+    # Before the server waits for its open requests: it wakes the ones that wait for news.
+    app.on_shutdown.append(stop_inbox)
+    return app
+
+
+def _service_routes(inbox: Inbox, redis: Redis) -> list[web.AbstractRouteDef]:
+    async def health(_request: web.Request) -> web.Response:
+        try:
+            await redis.time()
+        except (RedisError, OSError) as error:
+            return _status(503, "no_redis", type(error).__name__)
+        return _status(503, "stopping") if inbox.closed else _status(200, "ok")
+
+    async def metrics(_request: web.Request) -> web.Response:
+        body, content_type = render_metrics()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    return [web.get("/health", health), web.get("/metrics", metrics)]
+
+
+def _status(code: int, status: str, detail: str = "") -> web.Response:
+    body = {"status": status, "process": "connectors", "detail": detail}
+    return web.Response(status=code, text=dump(body), content_type="application/json")

@@ -1,0 +1,62 @@
+/** Sentences come from dialogues/doors.yml: the server writes them into the page. */
+
+export interface Texts {
+  readonly product: string;
+  readonly tagline: string;
+  readonly agency: string;
+  readonly hotline: string;
+  readonly skip: string;
+  readonly conversation: string;
+  readonly composer: string;
+  readonly placeholder: string;
+  readonly send: string;
+  readonly input_hint: string;
+  readonly too_long: string;
+  readonly typing: string;
+  readonly said_by_you: string;
+  readonly said_by_bot: string;
+  readonly suggestions: string;
+  readonly sources: string;
+  readonly as_of: string;
+  readonly open_source: string;
+  readonly opens_new_window: string;
+  readonly font_size: string;
+  readonly font_sizes: readonly string[];
+  readonly restart: string;
+  readonly restart_question: string;
+  readonly restart_yes: string;
+  readonly restart_no: string;
+  readonly restarted: string;
+  readonly offline: string;
+  readonly online: string;
+  readonly sending: string;
+  readonly unsent: string;
+  readonly resend: string;
+  readonly jump_to_latest: string;
+  readonly today: string;
+  readonly yesterday: string;
+  readonly idle_question: string;
+  readonly idle_stay: string;
+  readonly call_hotline: string;
+  readonly about_title: string;
+  readonly about_items: readonly string[];
+  readonly privacy_title: string;
+  readonly privacy_note: string;
+  readonly disclaimer: string;
+}
+
+export interface Config {
+  readonly texts: Texts;
+  readonly notices: Readonly<Record<string, string>>;
+  readonly maxText: number;
+}
+
+export function readConfig(): Config {
+  const holder = document.getElementById("config");
+  return JSON.parse(holder?.textContent ?? "{}") as Config;
+}
+
+/** Fills `{name}` placeholders. */
+export function fill(template: string, values: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}

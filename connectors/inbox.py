@@ -1,0 +1,265 @@
+"""The inbox that every chat door shares: take a turn once, answer each conversation in order, lose nothing.
+
+A turn is *accepted* into the store (which drops repeats and says no to floods) before the citizen's
+message is acknowledged. A *drain* per conversation then asks the dialogue core and *commits* the
+answer to the conversation's log, holding a lease so that one process does it at a time. A process
+that dies leaves the turn in the store and its lease to lapse; the next sweep of any process goes on.
+The dialogue core answers a repeated message id with its first answer, so going on never doubles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from connectors.store import Store
+from connectors.texts import Texts
+from connectors.types import Event, EventType, LogPage, Verdict, reply_events
+from core.clock import Clock, SystemClock
+from core.errors import BadInput, DialogueError, DialogueUnavailable, NuanyeError, QueueError
+from core.ids import new_id
+from core.interfaces import Dialogue
+from core.logs import get_log
+from core.metrics import TURN_FAILURES, TURN_SECONDS
+from core.types import Answer, Turn, TurnEvent
+
+_log = get_log("inbox")
+
+OnAnswer = Callable[[Turn, Answer], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the inbox waits for whom, in milliseconds.
+
+    After ``deadline_ms`` without an answer the citizen is told that it takes longer. An unreachable
+    core is asked again after ``retry_ms``, twice as long each time up to ``retry_max_ms``, until
+    ``give_up_ms``. A turn on which the core fails is tried ``attempts`` times.
+    """
+
+    deadline_ms: int = 4_000
+    retry_ms: int = 500
+    retry_max_ms: int = 10_000
+    give_up_ms: int = 15 * 60_000
+    attempts: int = 3
+    lease_ms: int = 15_000
+    sweep_ms: int = 2_000
+    concurrent: int = 64
+
+
+class Inbox:
+    """See the module. ``on_answer`` runs before an answer is committed and may run twice for one turn."""
+
+    def __init__(
+        self,
+        store: Store,
+        dialogue: Dialogue,
+        texts: Texts,
+        *,
+        on_answer: OnAnswer,
+        patience: Patience | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._store = store
+        self._dialogue = dialogue
+        self._texts = texts
+        self._on_answer = on_answer
+        self._patience = patience or Patience()
+        self._clock = clock or SystemClock()
+        self._slots = asyncio.Semaphore(self._patience.concurrent)
+        self._drains: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._readers: dict[str, set[asyncio.Event]] = {}
+        self._services: list[asyncio.Task[None]] = []
+        self._closed = False
+
+    async def start(self) -> None:
+        """Begin to listen for news and to sweep up what earlier processes left."""
+        self._closed = False
+        self._services = [
+            asyncio.create_task(self._supervise(self._listen)),
+            asyncio.create_task(self._supervise(self._sweep)),
+        ]
+
+    async def stop(self) -> None:
+        """Stop answering; unanswered turns stay in the store. Readers are woken."""
+        self._closed = True
+        tasks = [*self._services, *self._drains.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for ready in [event for events in self._readers.values() for event in events]:
+            ready.set()
+
+    async def accept(self, turn: Turn, user_id: str) -> Verdict:
+        """Take a turn. Raises ``QueueError`` when it could not be stored: the sender must repeat it."""
+        echo = None
+        if turn.event is TurnEvent.UTTERANCE:
+            echo = Event(EventType.MESSAGE, turn.at, turn.message_id, turn.text)
+        verdict = await self._store.accept(turn, user_id, echo)
+        if verdict is Verdict.ACCEPTED:
+            self._kick(turn.conversation_id)
+        elif verdict is not Verdict.REPEAT:
+            TURN_FAILURES.labels(f"inbox.{verdict}").inc()
+            _log.warning("turn_refused", verdict=verdict, channel=turn.channel)
+        return verdict
+
+    async def since(self, conversation_id: str, cursor: str, *, wait_ms: int = 0) -> LogPage:
+        """Return the log after ``cursor``, waiting up to ``wait_ms`` for the first entry."""
+        async with self.reader(conversation_id) as ready:
+            page = await self._store.since(conversation_id, cursor)
+            deadline = self._clock.monotonic_ms() + wait_ms
+            while not page.events and not self._closed:
+                left = deadline - self._clock.monotonic_ms()
+                if left <= 0:
+                    break
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ready.wait(), left / 1000)
+                ready.clear()
+                page = await self._store.since(conversation_id, cursor)
+            return page
+
+    @asynccontextmanager
+    async def reader(self, conversation_id: str) -> AsyncIterator[asyncio.Event]:
+        """Hand out an event that is set whenever the conversation's log may have grown."""
+        ready = asyncio.Event()
+        readers = self._readers.setdefault(conversation_id, set())
+        readers.add(ready)
+        try:
+            yield ready
+        finally:
+            readers.discard(ready)
+            if not readers and self._readers.get(conversation_id) is readers:
+                del self._readers[conversation_id]
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._closed
+
+    def _kick(self, conversation_id: str) -> None:
+        if self._closed:
+            return
+        if conversation_id in self._drains:
+            self._again.add(conversation_id)
+            return
+        task = asyncio.create_task(self._drain(conversation_id))
+        self._drains[conversation_id] = task
+        task.add_done_callback(lambda _: self._drained(conversation_id))
+
+    def _drained(self, conversation_id: str) -> None:
+        del self._drains[conversation_id]
+        if conversation_id in self._again:
+            self._again.discard(conversation_id)
+            self._kick(conversation_id)
+
+    async def _drain(self, conversation_id: str) -> None:
+        owner = new_id("own")
+        try:
+            async with self._slots:
+                while turn := await self._store.claim(conversation_id, owner, self._patience.lease_ms):
+                    async with self._lease_kept(conversation_id, owner):
+                        events = await self._answer(turn)
+                    if not await self._store.commit(turn, owner, events):
+                        _log.warning("lease_lost", conversation=conversation_id)
+                        return
+        except NuanyeError as error:
+            # The turn is still in the store: the sweep tries again.
+            _log.error("drain_failed", code=error.code, reason=str(error))
+        finally:
+            with suppress(QueueError):
+                await self._store.release(conversation_id, owner)
+
+    @asynccontextmanager
+    async def _lease_kept(self, conversation_id: str, owner: str) -> AsyncIterator[None]:
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._patience.lease_ms / 3000)
+                with suppress(QueueError):
+                    await self._store.claim(conversation_id, owner, self._patience.lease_ms)
+
+        task = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _answer(self, turn: Turn) -> tuple[Event, ...]:
+        """Ask until there is an answer, or a sentence to say instead of one."""
+        begun = self._clock.monotonic_ms()
+        pause: float = self._patience.retry_ms
+        failures = 0
+        told: set[str] = set()
+        while True:
+            try:
+                answer = await self._ask(turn, told)
+                await self._on_answer(turn, answer)
+            except (DialogueUnavailable, QueueError) as error:
+                TURN_FAILURES.labels(error.code).inc()
+                if self._clock.monotonic_ms() - begun >= self._patience.give_up_ms:
+                    return (self._notice(turn, "gave_up"),)
+                await self._tell_once(turn, "unavailable", told)
+            except (BadInput, DialogueError) as error:
+                failures += 1
+                TURN_FAILURES.labels(error.code).inc()
+                _log.warning("turn_failed", code=error.code, reason=str(error), attempt=failures)
+                if isinstance(error, BadInput) or failures >= self._patience.attempts:
+                    return (self._notice(turn, "failed"),)
+            else:
+                return reply_events(turn, answer, self._clock.now())
+            await self._clock.sleep_ms(pause)
+            pause = min(pause * 2, self._patience.retry_max_ms)
+
+    async def _ask(self, turn: Turn, told: set[str]) -> Answer:
+        started = time.perf_counter()
+        asking = asyncio.ensure_future(self._dialogue.respond(turn))
+        timer = asyncio.ensure_future(self._clock.sleep_ms(self._patience.deadline_ms))
+        try:
+            await asyncio.wait({asking, timer}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                await self._tell_once(turn, "slow", told)
+            answer = await asking
+        finally:
+            timer.cancel()
+            asking.cancel()
+        TURN_SECONDS.labels(turn.channel).observe(time.perf_counter() - started)
+        return answer
+
+    async def _tell_once(self, turn: Turn, code: str, told: set[str]) -> None:
+        """Say ``code`` unless this turn was already told something; one apology is enough."""
+        if not told:
+            told.add(code)
+            with suppress(QueueError):
+                await self._store.append(turn.conversation_id, [self._notice(turn, code)])
+
+    def _notice(self, turn: Turn, code: str) -> Event:
+        text = self._texts.notice(code)
+        return Event(EventType.NOTICE, self._clock.now(), turn.message_id, text, code=code)
+
+    async def _listen(self) -> None:
+        async for conversation_id in self._store.wakeups():
+            if conversation_id:
+                ready = self._readers.get(conversation_id, set())
+            else:
+                ready = {event for events in self._readers.values() for event in events}
+            for event in ready:
+                event.set()
+
+    async def _sweep(self) -> None:
+        while True:
+            for conversation_id in await self._store.waiting():
+                if conversation_id not in self._drains:
+                    self._kick(conversation_id)
+            await asyncio.sleep(self._patience.sweep_ms / 1000)
+
+    async def _supervise(self, service: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await service()
+            except QueueError as error:
+                _log.error("inbox_service_failed", code=error.code, reason=str(error))
+            await asyncio.sleep(1)

@@ -1,0 +1,206 @@
+"""``Store`` in Redis: every step that must not be half done is one Lua script.
+
+Keys, all expiring ``Limits.keep_ms`` after the last change (``{…}`` is the conversation's id)::
+
+    nuanye:inbox:{…}:seen      set of message ids
+    nuanye:inbox:{…}:pending   list of Turn JSON, oldest first
+    nuanye:inbox:{…}:lease     the process that answers now
+    nuanye:inbox:{…}:log       stream of Event JSON
+    nuanye:inbox:waiting       sorted set of conversations with pending turns
+    nuanye:inbox:rate:<user>   messages in the current window
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from connectors.types import Event, Limits, LogPage, Verdict
+from core.codec import from_json, to_json
+from core.errors import BadInput, QueueError
+from core.types import Turn
+
+WAKE_CHANNEL = "nuanye:inbox:wake"
+_WAITING = "nuanye:inbox:waiting"
+_CURSOR = re.compile(r"\d{1,19}-\d{1,19}")
+_PAGE = 200
+
+_LOG = """
+local function log(stream, from)
+  for i = from, #ARGV do redis.call('XADD', stream, 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[i]) end
+end
+"""
+
+# KEYS: log   ARGV: log length, keep_ms, conversation, events…
+_APPEND = (
+    _LOG
+    + f"""
+log(KEYS[1], 4)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('PUBLISH', '{WAKE_CHANNEL}', ARGV[3])
+"""
+)
+
+# KEYS: seen, pending, log, waiting, rate
+# ARGV: log length, keep_ms, conversation, message id, turn, max conversations, max pending,
+#       window_ms, messages per window, echo…
+_ACCEPT = (
+    _LOG
+    + f"""
+if redis.call('SISMEMBER', KEYS[1], ARGV[4]) == 1 then return 'repeat' end
+local pending = redis.call('LLEN', KEYS[2])
+if pending == 0 and redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[6]) then return 'busy' end
+if pending >= tonumber(ARGV[7]) then return 'crowded' end
+local count = redis.call('INCR', KEYS[5])
+if count == 1 then redis.call('PEXPIRE', KEYS[5], ARGV[8]) end
+if count > tonumber(ARGV[9]) then return 'rate_limited' end
+redis.call('SADD', KEYS[1], ARGV[4])
+redis.call('RPUSH', KEYS[2], ARGV[5])
+log(KEYS[3], 10)
+redis.call('ZADD', KEYS[4], 'NX', redis.call('TIME')[1], ARGV[3])
+for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+redis.call('PUBLISH', '{WAKE_CHANNEL}', ARGV[3])
+return 'accepted'
+"""
+)
+
+# KEYS: lease, pending, waiting   ARGV: owner, lease_ms, conversation
+_CLAIM = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return false end
+local head = redis.call('LINDEX', KEYS[2], 0)
+if head then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+else
+  redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[3], ARGV[3])
+end
+return head
+"""
+
+# KEYS: lease, pending, waiting, log   ARGV: log length, keep_ms, conversation, owner, turn, events…
+_COMMIT = (
+    _LOG
+    + f"""
+if redis.call('GET', KEYS[1]) ~= ARGV[4] then return 0 end
+if redis.call('LINDEX', KEYS[2], 0) ~= ARGV[5] then return 0 end
+redis.call('LPOP', KEYS[2])
+if redis.call('LLEN', KEYS[2]) == 0 then redis.call('ZREM', KEYS[3], ARGV[3]) end
+log(KEYS[4], 6)
+redis.call('PEXPIRE', KEYS[4], ARGV[2])
+redis.call('PUBLISH', '{WAKE_CHANNEL}', ARGV[3])
+return 1
+"""
+)
+
+# KEYS: lease   ARGV: owner
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+class RedisStore:
+    """See ``connectors.store.Store``. The connection may be shared; it must not decode responses."""
+
+    def __init__(self, redis: Redis, limits: Limits) -> None:
+        self._redis = redis
+        self._common = (limits.log_length, limits.keep_ms)
+        self._bounds = (
+            limits.waiting_conversations,
+            limits.pending_per_conversation,
+            limits.window_ms,
+            limits.messages_per_window,
+        )
+        self._append = redis.register_script(_APPEND)
+        self._accept = redis.register_script(_ACCEPT)
+        self._claim = redis.register_script(_CLAIM)
+        self._commit = redis.register_script(_COMMIT)
+        self._release = redis.register_script(_RELEASE)
+
+    async def append(self, conversation_id: str, events: Sequence[Event]) -> None:
+        """See ``EventLog``."""
+        args: list[Any] = [*self._common, conversation_id, *map(to_json, events)]
+        with _mapped():
+            await self._append(keys=[_key(conversation_id, "log")], args=args)
+
+    async def since(self, conversation_id: str, cursor: str) -> LogPage:
+        """See ``EventLog``."""
+        if not _CURSOR.fullmatch(cursor):
+            raise BadInput("cursor: not one that was handed out")
+        with _mapped():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.xrange(_key(conversation_id, "log"), min=f"({cursor}", count=_PAGE)
+                pipe.llen(_key(conversation_id, "pending"))
+                entries, pending = await pipe.execute()
+        events = tuple(
+            replace(from_json(fields[b"e"], Event), id=entry.decode()) for entry, fields in entries
+        )
+        return LogPage(events, events[-1].id if events else cursor, pending)
+
+    async def wakeups(self) -> AsyncIterator[str]:
+        """See ``EventLog``."""
+        with _mapped():
+            async with self._redis.pubsub() as listener:
+                await listener.subscribe(WAKE_CHANNEL)
+                async for message in listener.listen():
+                    # The subscription itself counts as news of everything: what came before is unknown.
+                    yield message["data"].decode() if message["type"] == "message" else ""
+
+    async def accept(self, turn: Turn, user_id: str, echo: Event | None) -> Verdict:
+        """See ``Backlog``."""
+        conversation_id = turn.conversation_id
+        keys = [*(_key(conversation_id, part) for part in ("seen", "pending", "log")), _WAITING]
+        args: list[Any] = [*self._common, conversation_id, turn.message_id, to_json(turn), *self._bounds]
+        args += [to_json(echo)] if echo else []
+        with _mapped():
+            answer = await self._accept(keys=[*keys, f"nuanye:inbox:rate:{user_id}"], args=args)
+        return Verdict(_text(answer))
+
+    async def claim(self, conversation_id: str, owner: str, lease_ms: int) -> Turn | None:
+        """See ``Backlog``."""
+        keys = [_key(conversation_id, "lease"), _key(conversation_id, "pending"), _WAITING]
+        with _mapped():
+            head = await self._claim(keys=keys, args=[owner, lease_ms, conversation_id])
+        return from_json(head, Turn) if head else None
+
+    async def commit(self, turn: Turn, owner: str, events: Sequence[Event]) -> bool:
+        """See ``Backlog``."""
+        conversation_id = turn.conversation_id
+        keys = [_key(conversation_id, "lease"), _key(conversation_id, "pending"), _WAITING]
+        args: list[Any] = [*self._common, conversation_id, owner, to_json(turn), *map(to_json, events)]
+        with _mapped():
+            done = await self._commit(keys=[*keys, _key(conversation_id, "log")], args=args)
+        return bool(done)
+
+    async def release(self, conversation_id: str, owner: str) -> None:
+        """See ``Backlog``."""
+        with _mapped():
+            await self._release(keys=[_key(conversation_id, "lease")], args=[owner])
+
+    async def waiting(self) -> list[str]:
+        """See ``Backlog``."""
+        with _mapped():
+            members = await self._redis.zrange(_WAITING, 0, -1)
+        return [_text(member) for member in members]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _key(conversation_id: str, part: str) -> str:
+    return f"nuanye:inbox:{{{conversation_id}}}:{part}"
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise QueueError(
+            f"Redis refused or could not be reached ({type(error).__name__})", hint="nuanye doctor"
+        ) from error
