@@ -43,6 +43,10 @@ class Settings:
     public_chat_origins: str = _setting(
         "", "Comma-separated origins besides its own that may use the web chat."
     )
+    chat_trust_proxy: bool = _setting(
+        False, "Believe X-Forwarded-For: only when a reverse proxy of ours always sets it."
+    )
+    chat_messages_per_minute: int = _setting(20, "Messages that one chat conversation may send in a minute.")
     agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
     hotline: str = _setting("12333", "Telephone number that citizens are referred to.")
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
@@ -65,6 +69,10 @@ class Settings:
     silence_timeout_ms: int = _setting(6000, "Silence after which a question is asked again.")
     barge_in_ms: int = _setting(250, "Voiced time over our speech that stops it.")
     console_session_hours: int = _setting(8, "How long a staff login lasts.")
+    console_https: bool = _setting(
+        False,
+        "The console is only reached through our HTTPS proxy: Secure cookies, X-Forwarded-For believed.",
+    )
     secret_key: str = _setting(
         "", "Signs cookies and encrypts identity fields; empty: made once in data_dir.", secret=True
     )
@@ -194,6 +202,7 @@ def _range_problems(settings: Settings) -> list[str]:
         "silence_timeout_ms",
         "barge_in_ms",
         "console_session_hours",
+        "chat_messages_per_minute",
     ):
         if getattr(settings, name) < 1:
             problems.append(f"{name}: must be at least 1")
