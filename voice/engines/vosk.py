@@ -15,8 +15,8 @@ import numpy as np
 
 from core.errors import EngineError, ModelError
 from core.types import AudioFrame, Transcript
+from voice.catalogue import fetch_hint
 from voice.engines import guards
-from voice.models import fetch_hint
 
 MODEL_NAME = "vosk-small-cn-0.22"
 _RATE_HZ = 16_000

@@ -21,8 +21,8 @@ import numpy as np
 
 from core.errors import EngineError, ModelError
 from core.types import AudioFrame, Transcript
+from voice.catalogue import fetch_hint
 from voice.engines import guards, pcm
-from voice.models import fetch_hint
 
 _RATE_HZ = 16_000
 _HOP = 160
