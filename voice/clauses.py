@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.types import CallAction, Reply
@@ -46,11 +46,15 @@ def _parts(sentence: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def clauses_of(replies: Iterable[Reply]) -> tuple[Clause, ...]:
-    """Everything to be said for ``replies``, in order. A reply that ends the call is protected too:
-    somebody who answers a goodbye with "好的" must not cut it off."""
+def clauses_of(
+    replies: Iterable[Reply], split: Callable[[str], tuple[str, ...]] = split_clauses
+) -> tuple[Clause, ...]:
+    """Everything to be said for ``replies``, in order.
+
+    A reply that ends the call is protected too: a goodbye answered with "好的" is not cut off.
+    """
     return tuple(
         Clause(text, reply.protected or reply.call is not CallAction.CONTINUE)
         for reply in replies
-        for text in split_clauses(reply.spoken or reply.text)
+        for text in split(reply.spoken or reply.text)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,7 @@ class Parts:
     inbox: asyncio.Queue[Input]
     agency: str
     transfer_to: str
+    split: Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Conversation:
         answer = await self._ask(TurnEvent.CALL_ANSWERED, "", metadata=known)
         await self._lift_pause()
         while answer is not None:
-            spoken = await self._say(clauses_of(answer.replies), self._asked)
+            spoken = await self._say(clauses_of(answer.replies, self._parts.split), self._asked)
             if spoken.failures and not spoken.text and not spoken.interrupted:
                 self._notes.end(EndedBy.FAULT, fault="synthesis")
                 return

@@ -12,6 +12,7 @@ from core.errors import CallError, EngineError, StorageError
 from core.interfaces import Dialogue
 from core.logs import get_log
 from core.types import CallEvent, CallTask, Utterance
+from voice.clauses import split_clauses
 from voice.conversation import Answered, Conversation, Farewell, Gone, Input, Parts
 from voice.endpointing import EndpointRules
 from voice.hearing import Ear, Heard, Key, Senses
@@ -42,6 +43,7 @@ class Equipment:
     transfer_to: str = ""
     prefetch: Callable[[CallTask], Awaitable[None]] | None = None
     recordings_dir: Path | None = None
+    split: Callable[[str], tuple[str, ...]] = split_clauses
     rules: EndpointRules = EndpointRules()
 
 
@@ -190,6 +192,7 @@ class CallSession:
             inbox=self._inbox,
             agency=equipment.agency,
             transfer_to=equipment.transfer_to,
+            split=equipment.split,
         )
 
     async def _ring_and_talk(self, parts: Parts) -> None:
