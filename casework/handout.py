@@ -144,7 +144,7 @@ class Handout(Ledger):
             rows = (await connection.execute(query)).all()
             for row in rows:
                 record = self._interrupted(row, now)
-                await self._store_call(connection, record, _result_of(record), presumed=True)
+                await self._store_call(connection, record, presumed_result(record), presumed=True)
         return tuple(row.id for row in rows)
 
     async def finish_campaigns(self, fence: int) -> None:
@@ -247,7 +247,8 @@ _PERSON = (
 )
 
 
-def _result_of(record: CallRecord) -> Result:
+def presumed_result(record: CallRecord) -> Result:
+    """Return the result of a call of which nothing is known but that nobody ended it."""
     return Result(
         result_id=result_id("call", record.call_id),
         kind="call",

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import phonenumbers
@@ -222,7 +223,7 @@ def _pay(text: str) -> dict[str, Any]:
     if not match:
         raise ValueError("不是金额")
     low, low_unit, high, high_unit = match.groups()
-    unit = low_unit or high_unit
+    unit = low_unit or high_unit or ""
     least = _yuan(low, unit)
     most = _yuan(high, high_unit or unit) if high else None
     if not 500 <= least <= 200_000 or (most is not None and not least <= most <= 200_000):
@@ -240,7 +241,11 @@ def _day(text: str) -> str:
         raise ValueError("不是日期（应如 2026-03-01）")
     year, month, day = int(match[1]), int(match[2]), int(match[4] or 1)
     # Spreadsheets turn an empty or zero cell into a day of 1899 or 1900.
-    if not (1950 <= year <= 2100 and 1 <= month <= 12 and 1 <= day <= 31):
+    try:
+        plausible = 1950 <= date(year, month, day).year <= 2100
+    except ValueError:
+        plausible = False
+    if not plausible:
         raise ValueError("日期不合理")
     return f"{year:04d}-{month:02d}-{day:02d}" if match[4] else f"{year:04d}-{month:02d}"
 
