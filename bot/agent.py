@@ -1,0 +1,184 @@
+"""The Rasa agent in this process: loading it, and one turn through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+from rasa.core.http_interpreter import RasaNLUHttpInterpreter  # noqa: F401 - loads Rasa's message types first
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.utils.endpoints import EndpointConfig
+from rasa_sdk.executor import ActionExecutor
+from redis.asyncio import Redis
+
+from bot.actions.memory import memo_of
+from bot.chinese.text import has_content, normalise
+from bot.forms.answers import keys_of
+from bot.rasa_stores import SharedLockStore, SharedTrackerStore
+from core.codec import from_plain
+from core.errors import DialogueError, ModelError
+from core.types import Answer, Button, CallAction, ConversationState, Reply, Turn, TurnEvent
+
+CHOICE_KEYS = 3
+
+
+class LocalActions(EndpointConfig):  # type: ignore[misc]
+    """Runs custom actions here: no action server, no HTTP hop, no domain sent along."""
+
+    def __init__(self) -> None:
+        super().__init__(url="local", enable_selective_domain=True)
+        self._executor = ActionExecutor()
+        self._executor.register_package("bot.actions")
+
+    async def request(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the action that Rasa's call describes."""
+        return await self._executor.run(kwargs["json"])
+
+
+class Collector(CollectingOutputChannel):  # type: ignore[misc]
+    """Gathers one turn's replies, in order."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__()
+        self._channel = channel
+        self.replies: list[Reply] = []
+
+    def name(self) -> str:  # type: ignore[override]
+        """Return the channel, by which Rasa picks a response's variant."""
+        return self._channel
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        """Turn one bot message into a ``Reply``."""
+        custom = message.get("custom") or {}
+        if "reply" in custom:
+            self.replies.append(from_plain(custom["reply"], Reply))
+            return
+        text = str(message.get("text") or "").strip()
+        if text:
+            buttons = tuple(Button(b["title"], b["payload"]) for b in message.get("buttons") or ())
+            protected = bool((message.get("metadata") or {}).get("protected"))
+            spoken = text if self._channel == "phone" else ""
+            self.replies.append(Reply(text, spoken, buttons, protected=protected))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """An agent and the model file it came from."""
+
+    agent: Agent
+    path: Path
+
+
+def newest_model(folder: Path) -> Path:
+    """Return the newest trained model. Raises ``ModelError`` when there is none."""
+    models = sorted(folder.glob("dialogue-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    if not models:
+        raise ModelError(f"no dialogue model in {folder}", hint="python -m bot.train")
+    return models[-1]
+
+
+def load_model(path: Path, redis: Redis) -> LoadedModel:
+    """Load a model; takes seconds. Raises ``ModelError`` when the file cannot be used."""
+    from rasa.shared.core.domain import Domain
+
+    try:
+        agent = Agent.load(
+            str(path),
+            tracker_store=SharedTrackerStore(Domain.empty(), redis),
+            lock_store=SharedLockStore(redis),
+            action_endpoint=LocalActions(),
+        )
+    except Exception as error:
+        raise ModelError(
+            f"dialogue model cannot be loaded ({type(error).__name__})", hint="python -m bot.train"
+        ) from error
+    return LoadedModel(agent, path)
+
+
+async def answer_turn(model: LoadedModel, turn: Turn) -> Answer:
+    """Run one turn through Rasa. The caller holds the conversation's lock.
+
+    Raises:
+        DialogueError: Rasa failed or said nothing.
+    """
+    processor = model.agent.processor
+    if processor is None:
+        raise DialogueError("no model is loaded")
+    collector = Collector(turn.channel)
+    message = UserMessage(
+        _rasa_text(turn),
+        collector,
+        turn.conversation_id,
+        input_channel=turn.channel,
+        metadata=_metadata(turn),
+    )
+    try:
+        tracker = await processor.log_message(message, should_save_tracker=False)
+        tracker = await processor.run_action_extract_slots(collector, tracker)
+        await processor._run_prediction_loop(collector, tracker)
+        await processor.save_tracker(tracker)
+    except (asyncio.CancelledError, DialogueError):
+        raise
+    except Exception as error:
+        raise DialogueError(f"the turn failed ({type(error).__name__})") from error
+    if not collector.replies:
+        raise DialogueError("the turn has no answer")
+    return _answer(collector.replies, tracker, turn)
+
+
+def _answer(replies: list[Reply], tracker: DialogueStateTracker, turn: Turn) -> Answer:
+    slots: Mapping[str, Any] = {name: slot.value for name, slot in tracker.slots.items()}
+    memo = memo_of(_Slots(slots))
+    outcome = slots.get("outcome") or {}
+    if outcome.get("message_id") != turn.message_id:
+        outcome = {}
+    call = CallAction(outcome.get("call", "continue"))
+    replies = [*replies[:-1], replace(replies[-1], call=call)]
+    choices = slots.get("policy_choices") or []
+    keys = tuple(str(n + 1) for n in range(len(choices))) or tuple(keys_of(memo.open_question, memo))
+    message = tracker.latest_message
+    state = ConversationState(
+        open_question="policy_choice" if choices else memo.open_question,
+        keys=keys,
+        fields=memo.fields,
+        disposition=memo.disposition,
+        completed=outcome.get("completed", ""),
+        policy_ids=tuple(outcome.get("policy_ids", ())),
+        intent=(message.intent.get("name") or "") if message else "",
+        needs_review=memo.needs_review,
+    )
+    return Answer(tuple(replies), state)
+
+
+class _Slots:
+    """The part of rasa_sdk's tracker that ``memo_of`` reads."""
+
+    def __init__(self, slots: Mapping[str, Any]) -> None:
+        self._slots = slots
+
+    def get_slot(self, name: str) -> Any:
+        """Return a slot's value."""
+        return self._slots.get(name)
+
+
+def _rasa_text(turn: Turn) -> str:
+    if turn.event is not TurnEvent.UTTERANCE:
+        return f"/event_{turn.event.value}"
+    if not has_content(turn.text):
+        return "/event_unclear"
+    text = normalise(turn.text)
+    return text.lstrip("/") or "/event_unclear"
+
+
+def _metadata(turn: Turn) -> dict[str, Any]:
+    data: dict[str, Any] = {"message_id": turn.message_id, "at": turn.at.isoformat()}
+    if turn.event is TurnEvent.KEY:
+        data["said"] = turn.text[:1]
+    if turn.event is TurnEvent.CALL_ANSWERED:
+        data["call"] = {key: turn.metadata.get(key) for key in ("name", "facts", "agency")}
+    return data

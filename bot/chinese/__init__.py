@@ -1,0 +1,1 @@
+"""Pure functions for Chinese text: cleaning, numbers, money, time, pronunciation."""

@@ -1,0 +1,106 @@
+"""``parse_answer``: what an utterance says to the question that is open, and beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from bot.forms import person, work
+from bot.forms.questions import INTENTION, QUESTIONS, RELATION_KEYS
+from bot.forms.types import Heard, Memo, Update
+from bot.forms.yesno import yes_no
+
+_CORRECTION = re.compile(
+    r"改成|改为|改做|改作|改到|改一下|改下|换成|换做|转做|更正|纠正|修改|说错|讲错|搞错了|"
+    r"(?:不是|唔系|不对).{0,8}(?:是|系|应该)|应该是|应该系|我改主意"
+)
+_PARSERS: Mapping[str, Callable[[Heard], Update | None]] = MappingProxyType(
+    {
+        "identity": person.identity,
+        "employment_status": person.employment_status,
+        "hardship": person.hardship,
+        "current_work": work.current_work,
+        "work_since": work.work_since,
+        "social_insurance": work.social_insurance,
+        "wanted_jobs": work.wanted_jobs,
+        "district": work.district,
+        "expected_pay": work.expected_pay,
+        "working_time": work.working_time,
+        "training_topic": work.training_topic,
+        "callback_time": work.callback_time,
+    }
+)
+_BESIDE: Mapping[str, Callable[..., Update | None]] = MappingProxyType(
+    {
+        "wanted_jobs": work.wanted_jobs,
+        "district": work.district,
+        "expected_pay": work.expected_pay,
+        "working_time": work.working_time,
+    }
+)
+
+
+def parse_answer(question: str, heard: Heard) -> list[Update]:
+    """Return the fields that an utterance fills; empty when it does not answer ``question``."""
+    if question in _PARSERS:
+        first = _PARSERS[question](heard)
+    else:
+        answer = yes_no(heard)
+        first = Update(QUESTIONS[question].field, answer[0], heard.text, answer[1]) if answer else None
+    if question == "training_wish":
+        return _training(heard, first)
+    if first is None:
+        return []
+    return [first, *(beside(heard, skip=question) if question in INTENTION[:4] else [])]
+
+
+def parse_key(question: str, digit: str, memo: Memo) -> list[Update]:
+    """Return what a pressed key means for ``question``."""
+    keys = keys_of(question, memo)
+    if digit not in keys:
+        return []
+    return [Update(QUESTIONS[question].field, keys[digit], digit, 1.0)]
+
+
+def keys_of(question: str, memo: Memo) -> Mapping[str, object]:
+    """Return the keys that the open question offers."""
+    if question not in QUESTIONS:
+        return {}
+    return RELATION_KEYS if question == "identity" and "relation" in memo.flags else QUESTIONS[question].keys
+
+
+def beside(heard: Heard, *, skip: str = "") -> list[Update]:
+    """Return job-intention fields that were told without being asked for."""
+    found = [parser(heard, asked=False) for name, parser in _BESIDE.items() if name != skip]
+    return [update for update in found if update is not None]
+
+
+def corrections(heard: Heard, memo: Memo, *, asked: bool = False) -> list[Update]:
+    """Return changes to what was said before (``唔系天河，系白云``; ``工资改成五千``).
+
+    With ``asked`` (the summary was rejected) a bare value is a change too.
+    """
+    if not asked and not _CORRECTION.search(heard.text):
+        return []
+    changed = [u for u in beside(heard) if u.field in memo.fields or u.field in memo.facts]
+    if "employment_status" in memo.fields and not changed:
+        status = person.employment_status(heard) if len(heard.text) > 2 else None
+        if status and status.confidence >= 0.8 and status.value != memo.value("employment_status"):
+            changed.append(status)
+    return [update for update in changed if update.value != memo.value(update.field)]
+
+
+def _training(heard: Heard, wish: Update | None) -> list[Update]:
+    topic = work.names(heard, "job")
+    learns = re.search(r"学|培训|考证|读", heard.text)
+    if wish is not None and wish.value is False:
+        return [wish]
+    if topic and (learns or wish):
+        return [
+            Update("training_wish", True, heard.text, 0.9),
+            Update("training_topic", topic[0].value, heard.text, 0.9),
+        ]
+    if wish is None and (heard.sure("training", 0.5) or learns):
+        return [Update("training_wish", True, heard.text, 0.8)]
+    return [wish] if wish else []

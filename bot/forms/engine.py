@@ -1,0 +1,167 @@
+"""One turn of a form: ``step(memo, heard)`` → new memo, what to say, what happens to the call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.forms import endings, ladders
+from bot.forms.answers import beside, corrections, parse_answer, parse_key
+from bot.forms.asking import ask, asked, summary
+from bot.forms.flow import DONE, known_facts, next_question
+from bot.forms.moves import is_policy_question, move_of
+from bot.forms.person import hardship_signals
+from bot.forms.questions import KNOWABLE
+from bot.forms.types import FOLLOW_UP, JOB_INTENTION, PHONE, Heard, Memo, Say, Step, Update
+from core.types import Disposition, FieldValue, TurnEvent
+
+LOW_CONFIDENCE = 0.5
+
+
+def start_follow_up(callee: str, agency: str, facts: dict[str, object]) -> Step:
+    """Open a call: notice and who is calling, then whether this is the person."""
+    memo = Memo(activity=FOLLOW_UP, callee=callee, agency=agency, facts=facts)
+    values = {"agency": agency, "name": callee}
+    return asked(memo, (Say("utter_notice", values),))
+
+
+def start_intention(memo: Memo, heard: Heard) -> Step:
+    """Open the job intention in chat; what the first sentence already says is taken over."""
+    fresh = Memo(activity=JOB_INTENTION, facts=memo.facts, needs_review=memo.needs_review)
+    fresh = _store(fresh, beside(heard), heard)
+    return asked(fresh, (Say("utter_intention_start"),))
+
+
+def step(memo: Memo, heard: Heard) -> Step:
+    """Advance the running form by one turn."""
+    if heard.event is TurnEvent.SILENCE:
+        return ladders.silence(memo)
+    if heard.event is TurnEvent.UNCLEAR:
+        return ladders.unclear(memo, heard)
+    if heard.event is TurnEvent.KEY:
+        updates = parse_key(memo.open_question, heard.text, memo)
+        return _take(memo, updates, heard) if updates else ladders.unclear(memo, heard)
+    memo = replace(memo, silences=0)
+    memo = _note_hardship(memo, heard)
+    return _utterance(memo, heard)
+
+
+def _utterance(memo: Memo, heard: Heard) -> Step:
+    question = memo.open_question
+    move = move_of(heard, question)
+    if move:
+        return endings.moved(memo, move, heard)
+    if is_policy_question(heard):
+        return Step(replace(memo, unclears=0), (ask(memo),), policy_question=heard.text)
+    rejected = question == "confirm_summary" and "rejected" in memo.flags
+    changes = corrections(heard, memo, asked=rejected)
+    if changes:
+        return _changed(memo, changes, heard)
+    updates = parse_answer(question, heard)
+    if not updates and heard.sure("ask_policy", 0.5):
+        return Step(replace(memo, unclears=0), (ask(memo),), policy_question=heard.text)
+    return _take(memo, updates, heard) if updates else ladders.unclear(memo, heard)
+
+
+def _take(memo: Memo, updates: list[Update], heard: Heard) -> Step:
+    memo = _store(replace(memo, unclears=0), updates, heard)
+    first = updates[0]
+    if first.field == "identity":
+        return _identified(memo, str(first.value), heard)
+    if first.field == "convenient" and first.value is False:
+        return endings.ask_callback(memo)
+    if first.field == "callback_time":
+        return endings.called_back(memo)
+    if first.field == "known_confirmed":
+        return _known(memo, first.value is True, heard)
+    if first.field == "summary_confirmed":
+        return _confirmed(memo) if first.value is True else _rejected(memo)
+    if first.field == "hardship" and first.value:
+        return asked(memo, (Say("utter_hardship_heard"),))
+    return asked(memo)
+
+
+def _identified(memo: Memo, who: str, heard: Heard) -> Step:
+    if who == "self":
+        return asked(memo)
+    if who == "wrong":
+        return endings.moved(memo, "wrong_number", heard)
+    if who == "relative":
+        memo = replace(memo, disposition=Disposition.RELATIVE, open_question="callback_time")
+        return Step(memo, (Say("utter_relative", {"agency": memo.agency}),))
+    fields = {name: value for name, value in memo.fields.items() if name != "identity"}
+    memo = replace(memo, fields=fields, flags=_with(memo.flags, "relation"))
+    return Step(replace(memo, open_question="identity"), (ask(memo, "identity"),))
+
+
+def _known(memo: Memo, right: bool, heard: Heard) -> Step:
+    fields = {name: value for name, value in memo.fields.items() if name != "known_confirmed"}
+    if right:
+        for name, value in known_facts(memo).items():
+            fields[name] = FieldValue(value, heard.text, heard.message_id, 0.95, "register")
+    return asked(replace(memo, fields=fields, flags=_with(memo.flags, "known_asked")))
+
+
+def _changed(memo: Memo, changes: list[Update], heard: Heard) -> Step:
+    confirming = memo.open_question == "confirm_known"
+    flags = tuple(flag for flag in memo.flags if flag != "rejected")
+    memo = _store(replace(memo, unclears=0, flags=flags), changes, heard)
+    if confirming:
+        # 地区改成白云 to 想做保安，在天河，对吗: the rest of what we knew stands.
+        memo = _known(memo, True, heard).memo
+    return asked(memo, (Say("utter_changed"),))
+
+
+def _rejected(memo: Memo) -> Step:
+    fields = {name: value for name, value in memo.fields.items() if name != "summary_confirmed"}
+    memo = replace(memo, fields=fields, flags=_with(memo.flags, "rejected"))
+    return Step(memo, (Say("utter_which_wrong"),))
+
+
+def _confirmed(memo: Memo) -> Step:
+    form = memo.activity
+    review = memo.needs_review
+    if any(value.confidence < LOW_CONFIDENCE for value in memo.fields.values()):
+        review = _with(review, "low_confidence")
+    closed = replace(memo, activity="", open_question="", needs_review=review)
+    if form == JOB_INTENTION:
+        return Step(closed, (Say("utter_intention_done"),), completed=form)
+    closed = replace(closed, activity=FOLLOW_UP, disposition=Disposition.COMPLETED)
+    return endings.hang_up(closed, Say("utter_follow_up_done", {"agency": memo.agency}), completed=form)
+
+
+def _store(memo: Memo, updates: list[Update], heard: Heard) -> Memo:
+    fields = dict(memo.fields)
+    for update in updates:
+        fields[update.field] = FieldValue(update.value, update.words, heard.message_id, update.confidence)
+    review = memo.needs_review
+    if fields.get("hardship") and fields["hardship"].value:
+        review = _with(review, "hardship_signal")
+    return replace(memo, fields=fields, needs_review=review)
+
+
+def _note_hardship(memo: Memo, heard: Heard) -> Memo:
+    """Keep a hardship that was mentioned in passing; a question about a policy is not one."""
+    if memo.open_question in ("hardship", "identity") or is_policy_question(heard):
+        return memo
+    kinds = hardship_signals(heard.text)
+    if not kinds or memo.value("identity") == "relative":
+        return memo
+    known = memo.value("hardship") or []
+    merged = [*known, *(kind for kind in kinds if kind not in known)]
+    return _store(memo, [Update("hardship", merged, heard.text, 0.8)], heard)
+
+
+def _with(items: tuple[str, ...], item: str) -> tuple[str, ...]:
+    return items if item in items else (*items, item)
+
+
+__all__ = [
+    "DONE",
+    "KNOWABLE",
+    "PHONE",
+    "next_question",
+    "start_follow_up",
+    "start_intention",
+    "step",
+    "summary",
+]

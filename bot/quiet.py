@@ -1,0 +1,37 @@
+"""Keep Rasa, TensorFlow and their libraries from talking over our own logs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+_LOUD = (
+    "rasa",
+    "tensorflow",
+    "absl",
+    "matplotlib",
+    "apscheduler",
+    "sanic",
+    "h5py",
+    "jieba",
+    "pykwalify",
+    "asyncio",
+)
+
+
+def quieten() -> None:
+    """Call before importing Rasa: warnings off, one level of logging, no debug lines."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+    os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+    warnings.filterwarnings("ignore")
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def quiet_training_logs() -> None:
+    """Structlog prints a line per rule and prediction unless it is configured; train without them."""
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
