@@ -42,6 +42,8 @@ class EnergyVad:
 class ToneSynthesizer:
     """``Synthesizer`` that hums for as long as the text would take to say."""
 
+    name = "tone"
+
     def __init__(self, ms_per_char: int = 160) -> None:
         self._ms_per_char = ms_per_char
 

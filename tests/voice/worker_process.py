@@ -1,0 +1,12 @@
+"""`python -m voice` with engines that need no model: run as ``python -m tests.voice.worker_process``."""
+
+from __future__ import annotations
+
+import voice.__main__ as door
+import voice.assembly as assembly
+from voice.engines.scripted import ScriptedRecognizer, ToneSynthesizer
+
+if __name__ == "__main__":
+    assembly.make_recognizer = lambda _: ScriptedRecognizer(lambda start, end: "是我")
+    assembly.make_synthesizer = lambda _: ToneSynthesizer()
+    door.main()
