@@ -45,15 +45,15 @@ def opening_facet(question: str) -> str | None:
 
 def facet_items(entry: PolicyEntry, facet: str) -> tuple[str, ...]:
     """What the entry says about ``facet``, in the wording meant for citizens; may be empty."""
-    wording = entry.wording
     listed = {
-        "what": (wording.summary or entry.summary,),
-        "amount": wording.amount or entry.amount,
-        "eligibility": wording.eligibility or entry.eligibility,
-        "how": wording.how_to_apply or entry.how_to_apply,
-        "where": wording.how_to_apply or entry.how_to_apply,
-        "materials": wording.materials or entry.materials,
-        "when": (wording.deadline or entry.deadline_or_period,),
+        "what": (entry.summary,),
+        "amount": entry.amount,
+        "eligibility": entry.eligibility,
+        "how": entry.how_to_apply,
+        "where": entry.how_to_apply,
+        "materials": entry.materials,
+        "when": (entry.deadline_or_period,),
         "basis": entry.basis,
     }
-    return tuple(rewrite_dates(item) for item in listed[facet] if not _NOTHING.match(item))
+    shown = (entry.wording.shown(item) for item in listed[facet])
+    return tuple(rewrite_dates(item) for item in shown if not _NOTHING.match(item))

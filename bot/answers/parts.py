@@ -70,7 +70,7 @@ def spoken_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phr
 
 def sources(entry: PolicyEntry) -> tuple[Source, ...]:
     """What the answer rests on: links that may be handed out, else the document without a link."""
-    document = entry.basis[0]
+    document = facet_items(entry, "basis")[0]
     linked = sorted(
         (source for source in entry.source if source.show_link),
         key=lambda source: _LINK_ORDER.index(source.kind),
@@ -86,7 +86,7 @@ def sources(entry: PolicyEntry) -> tuple[Source, ...]:
 def _hidden_title(entry: PolicyEntry) -> str:
     """A hidden source is named only where its title is that of a document, not of a web page."""
     named = [source for source in entry.source if source.kind in _NAMED_KINDS]
-    return rewrite_dates(_plain(named[0])) if named else entry.basis[0]
+    return rewrite_dates(_plain(named[0])) if named else facet_items(entry, "basis")[0]
 
 
 def _plain(source: SourceRef) -> str:
@@ -121,7 +121,7 @@ def _part(entry: PolicyEntry, facet: str, phrases: Phrases) -> list[str]:
 def _footer(entry: PolicyEntry, facet: str | None, phrases: Phrases) -> list[str]:
     lines = [phrases.say("region", text=entry.region)]
     if facet != "basis":
-        basis = [rewrite_dates(item) for item in entry.basis[:2]]
+        basis = facet_items(entry, "basis")[:2]
         lines.append(phrases.say("basis", text=phrases.say("list_separator").join(basis)))
     lines.append(phrases.say("as_of", date=written(entry.as_of)))
     source = sources(entry)[0]

@@ -8,11 +8,28 @@ from collections.abc import Callable
 _DIGITS = "零一二三四五六七八九"
 _TELEPHONE = str.maketrans("0123456789", "零幺二三四五六七八九")
 _COUNTED = "个年天次倍种类项家人名份岁场条步档笔届"
-_SYMBOLS = (
-    ("≤", "不超过"), ("≥", "不低于"), ("＝", "等于"), ("=", "等于"), ("＋", "加"), ("+", "加"), ("×", "乘以"),
-    ("÷", "除以"), ("→", "，"), ("/月", "每月"), ("/天", "每天"), ("/小时", "每小时"), ("/年", "每年"), ("/人", "每人"),
-    ("/个", "每个"), ("：", "，"), (":", "，"), ("；", "，"), (";", "，"), ("/", "或"), ("·", ""), ("。", "，"),
-)  # fmt: skip
+_SYMBOLS = {
+    **{
+        "≤": "不超过",
+        "≥": "不低于",
+        "＝": "等于",
+        "=": "等于",
+        "＋": "加",
+        "+": "加",
+        "×": "乘以",
+        "÷": "除以",
+    },
+    **{
+        "/月": "每月",
+        "/天": "每天",
+        "/小时": "每小时",
+        "/年": "每年",
+        "/人": "每人",
+        "/个": "每个",
+        "/": "或",
+    },
+    **{"→": "，", "：": "，", ":": "，", "；": "，", ";": "，", "。": "，", "·": ""},
+}
 
 _Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
 
@@ -43,7 +60,7 @@ def to_speech(text: str) -> str:
     """``text`` for a voice: one flowing line without brackets, links, symbols or digits."""
     for pattern, replace in _FIRST:
         text = pattern.sub(replace, text)
-    for symbol, word in _SYMBOLS:
+    for symbol, word in _SYMBOLS.items():
         text = text.replace(symbol, word)
     for pattern, replace in _LAST:
         text = pattern.sub(replace, text)

@@ -45,18 +45,19 @@ class ConditionGroup:
 class Wording:
     """What a citizen reads where an entry's own text is written for staff.
 
-    ``title`` fits a button; a list that is not ``None`` replaces the entry's field of that name;
-    ``caution`` is one more sentence that every written answer carries.
+    ``title`` fits a button; ``replace`` holds pairs of what stands in the entry and what is shown
+    instead; ``caution`` is one more sentence that every written answer carries.
     """
 
     title: str = ""
-    summary: str = ""
-    deadline: str = ""
     caution: str = ""
-    amount: tuple[str, ...] | None = None
-    how_to_apply: tuple[str, ...] | None = None
-    eligibility: tuple[str, ...] | None = None
-    materials: tuple[str, ...] | None = None
+    replace: tuple[tuple[str, str], ...] = ()
+
+    def shown(self, text: str) -> str:
+        """``text`` as a citizen reads it."""
+        for own, public in self.replace:
+            text = text.replace(own, public)
+        return text
 
 
 @dataclass(frozen=True, slots=True)

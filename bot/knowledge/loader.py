@@ -6,22 +6,22 @@ The files are checked against ``schema.json`` first, so the conversions below ca
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonschema import Draft202012Validator
 
 from bot.knowledge.entries import Condition, ConditionGroup, PolicyEntry, Related, SourceRef, Wording
+from bot.knowledge.rules import cross_problems
 from core.errors import KnowledgeError
 
 KNOWLEDGE_DIR = Path(__file__).parent
 
 _LISTS = ("audience", "eligibility", "amount", "how_to_apply", "materials", "basis", "questions", "see_also")
-_WORDING_FIELDS = {item.name: item.name in _LISTS for item in fields(Wording)}
 
 
 def load_entries(folder: Path = KNOWLEDGE_DIR) -> tuple[PolicyEntry, ...]:
@@ -104,48 +104,28 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return raw
 
 
-def cross_problems(
-    files: Mapping[str, list[dict[str, Any]]], spoken: Mapping[str, Any], wording: Mapping[str, Any]
-) -> Iterable[str]:
-    """What no single file can show: repeated ids, dangling references, missing spoken variants."""
-    home: dict[str, str] = {}
-    for name, items in files.items():
-        for raw in items:
-            if raw["id"] in home:
-                yield f"{name}: {raw['id']}: id: already used in {home[raw['id']]}"
-            home[raw["id"]] = name
-    for name, items in files.items():
-        for raw in items:
-            for other in raw.get("see_also", ()):
-                if other not in home:
-                    yield f"{name}: {raw['id']}: see_also: no entry {other}"
-                elif other == raw["id"]:
-                    yield f"{name}: {raw['id']}: see_also: refers to itself"
-            if not isinstance(spoken.get(raw["id"]), str):
-                yield f"spoken.yaml: {raw['id']}: spoken: missing"
-    for file_name, mapping in (("spoken.yaml", spoken), ("wording.yaml", wording)):
-        for key in mapping:
-            if key not in home:
-                yield f"{file_name}: {key}: id: no such entry"
-    for key, value in wording.items():
-        for problem in _wording_problems(value):
-            yield f"wording.yaml: {key}: {problem}"
-
-
 def build_entry(raw: Mapping[str, Any], topic: str, spoken: str, wording: Any) -> PolicyEntry:
     """One frozen entry from a mapping that satisfies the schema."""
-    values = {key: tuple(value) if key in _LISTS else value for key, value in raw.items()}
+    values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in raw.items()}
     values["source"] = tuple(SourceRef(**source) for source in raw["source"])
     values["conditions"] = tuple(_condition(item) for item in raw.get("conditions", ()))
-    own = wording if isinstance(wording, dict) and not list(_wording_problems(wording)) else {}
-    listed = {key: tuple(value) if _WORDING_FIELDS[key] else value for key, value in own.items()}
-    return PolicyEntry(topic=topic, spoken=spoken, wording=Wording(**listed), **values)
+    return PolicyEntry(topic=topic, spoken=spoken, wording=_wording(wording), **values)
+
+
+def _wording(raw: Any) -> Wording:
+    own = raw if isinstance(raw, dict) else {}
+    pairs = own.get("replace", {})
+    return Wording(
+        title=str(own.get("title", "")),
+        caution=str(own.get("caution", "")),
+        replace=tuple(pairs.items()) if isinstance(pairs, dict) else (),
+    )
 
 
 def _read_yaml(path: Path) -> Any:
     try:
         # The same safe schema, parsed by libyaml: ten times faster.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # noqa: S506
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where is not None else ""
@@ -176,28 +156,11 @@ def _entry_name(raw: Any, path: list[Any]) -> str:
 
 
 def _condition(raw: Mapping[str, Any]) -> Condition | ConditionGroup:
-    for mode in ("any", "all"):
+    modes: tuple[Literal["any", "all"], ...] = ("any", "all")
+    for mode in modes:
         if mode in raw:
-            return ConditionGroup(mode, tuple(_condition(item) for item in raw[mode]))  # type: ignore[arg-type]
+            return ConditionGroup(mode, tuple(_condition(item) for item in raw[mode]))
     values = dict(raw)
     if isinstance(values["value"], list):
         values["value"] = tuple(values["value"])
     return Condition(**values)
-
-
-def _wording_problems(value: Any) -> Iterable[str]:
-    if not isinstance(value, dict):
-        yield "entry: must be a mapping"
-        return
-    for key, text in value.items():
-        if key not in _WORDING_FIELDS:
-            yield f"{key}: no such field"
-        elif _WORDING_FIELDS[key]:
-            if (
-                not isinstance(text, list)
-                or not text
-                or not all(isinstance(item, str) and item for item in text)
-            ):
-                yield f"{key}: must be a list of text"
-        elif not isinstance(text, str) or not text.strip():
-            yield f"{key}: must be text"

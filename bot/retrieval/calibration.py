@@ -94,9 +94,10 @@ def load_calibration(path: Path = CALIBRATION_FILE) -> Calibration:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if tuple(raw.pop("features")) != FEATURES or tuple(raw.pop("signals")) != SIGNALS:
             raise ValueError("fitted for other features")
-        return Calibration(
-            **{key: np.array(value) if isinstance(value, list) else value for key, value in raw.items()}
-        )
+        numbers: dict[str, Any] = {
+            key: np.array(value) if isinstance(value, list) else float(value) for key, value in raw.items()
+        }
+        return Calibration(**numbers)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path.name}: unusable ({type(error).__name__})",

@@ -13,11 +13,13 @@ from bot.knowledge.loader import load_out_of_scope
 from bot.retrieval.calibration import Array, Calibration, load_calibration, signals, softmax
 from bot.retrieval.embed import embed_query
 from bot.retrieval.features import Evidence
+from bot.retrieval.follow_up import adds_to_last, names_nothing
 from bot.retrieval.normalise import normalise
 from bot.retrieval.types import Candidate, Ranking
 
 _CANDIDATES = 5
 _MIN_CHARS = 2  # a single character asks nothing
+_CONTEXT_CONFIDENCE = 0.9  # the form says so, nothing was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,22 @@ class PolicyIndex:
         query = normalise(question)
         if len(query.replace(" ", "")) < _MIN_CHARS:
             return Ranking((), "unknown")
+        known = next((entry for entry in self.entries if entry.id == context_policy_id), None)
+        if known is not None and names_nothing(query):
+            return Ranking((Candidate(known.id, 0.0, _CONTEXT_CONFIDENCE),), "answer")
+        ranking = self._rank(query)
+        if known is None or ranking.decision == "answer" or not adds_to_last(query):
+            return ranking
+        return self._rank(f"{normalise(known.title)} {query}")
+
+    def _rank(self, query: str) -> Ranking:
         evidence, foreign = self.evidence.scores(query, embed_query(query))
         fused = self.calibration.fuse(evidence)
         signal = signals(fused, evidence, self.evidence.coverage(query), foreign)
         first, third = self.calibration.chances(signal)
-        return self._ranking(fused, first, third, context_policy_id)
+        return self._ranking(fused, first, third)
 
-    def _ranking(self, fused: Array, first: float, third: float, context: str) -> Ranking:
+    def _ranking(self, fused: Array, first: float, third: float) -> Ranking:
         chance = softmax(fused[None, :])[0]
         order = np.argsort(-fused)[:_CANDIDATES]
         # The softmax says how the candidates share what the calibrated chance leaves.

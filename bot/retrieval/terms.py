@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from pypinyin import lazy_pinyin
 
 
@@ -13,5 +15,5 @@ def char_grams(text: str) -> list[str]:
 
 def pinyin_grams(text: str) -> list[str]:
     """Runs of two and three toneless syllables: a homophone (失业, 十页) leaves them as they are."""
-    sounds = lazy_pinyin(text.replace(" ", ""), errors=list)
+    sounds = lazy_pinyin(text.replace(" ", ""), errors=cast(Any, list))
     return ["_".join(sounds[i : i + size]) for size in (2, 3) for i in range(len(sounds) - size + 1)]
