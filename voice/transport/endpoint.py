@@ -160,9 +160,9 @@ class SipEndpoint:
             client = self._clients.get((message.via[0].branch or "", method)) if message.via else None
             if client is not None:
                 client.receive(message)
-        elif missing_required_headers(message):
-            if message.headers.get("via"):
-                self.reply(ServerTransaction(self._wire, message, peer), 400, "Missing Required Header")
+        elif missing_required_headers(message) or _malformed(message):
+            if message.headers.get("via") and message.method != "ACK":
+                self.reply(ServerTransaction(self._wire, message, peer), 400, "Bad Request")
         elif message.method == "ACK":
             self._on_ack(message)
         else:
@@ -234,6 +234,15 @@ class SipEndpoint:
             if now - server.started_s > LINGER_S and not ringing:
                 del self._servers[server_key]
                 self._unacknowledged.pop(_ack_key(server.request), None)
+
+
+def _malformed(request: SipRequest) -> bool:
+    """Whether a header that every handler relies on cannot be read (RFC 3261 8.1.1, 8.2.1)."""
+    try:
+        cseq, _, _, _ = request.cseq, request.from_addr, request.to_addr, request.contact
+    except (ValueError, IndexError):
+        return True
+    return cseq is None or cseq.method != request.method or not 0 <= cseq.seq < 2**31
 
 
 def _ack_key(message: SipRequest) -> tuple[str, str]:

@@ -126,12 +126,13 @@ class IncomingLeg(SipLeg):
 
     def vanish(self) -> None:
         """Fall silent on every channel without a word, as a dead battery does."""
-        self.media.close()
+        self._invite.stop()
+        self._finish("hung_up", by="us", reason="vanished")
         self.endpoint.attach(self.dialog.call_id, lambda _: None)
 
     async def hangup(self) -> None:
         """End the call: BYE, or 603 when it was never answered."""
-        if not self.answered:
+        if not self.answered and not self.ended:
             self.decline()
         await super().hangup()
 
@@ -229,12 +230,11 @@ class AnsweringTransport:
         await self.endpoint.stop()
 
     def _on_invite(self, transaction: ServerTransaction) -> None:
-        task = asyncio.create_task(self._run(transaction))
+        task = asyncio.create_task(self._run(IncomingLeg(self.endpoint, transaction, self._ports)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, transaction: ServerTransaction) -> None:
-        leg = IncomingLeg(self.endpoint, transaction, self._ports)
+    async def _run(self, leg: IncomingLeg) -> None:
         try:
             await self._on_call(leg)
         except CallError as error:

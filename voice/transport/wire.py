@@ -84,10 +84,11 @@ class TcpWire(_Guarded, TcpSipTransport):
         self.send(response, peer)
 
     async def stop(self) -> None:
-        """Close, and wait until the readers of accepted connections have ended."""
-        readers = [writer for _, writer in self._connections.values()]
+        """Close every connection and wait until they are gone."""
+        writers = [writer for _, writer in self._connections.values()]
         await super().stop()
-        for writer in readers:
+        for writer in writers:
+            writer.close()  # aiosipua forgets the connections whose readers it cancels
             try:
                 await asyncio.wait_for(writer.wait_closed(), _CONNECT_S)
             except (OSError, TimeoutError):

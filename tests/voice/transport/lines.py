@@ -38,10 +38,17 @@ class Far:
     heard: list[AudioFrame] = field(default_factory=list)
 
 
+class TurningClock(VirtualClock):
+    """A virtual clock that lets a test wait for the line to move it."""
+
+    async def turn(self) -> None:
+        await asyncio.sleep(0)
+
+
 class Line:
     """A transport together with the far end that it reaches."""
 
-    def __init__(self, transport: CallTransport, address: str, clock: VirtualClock | None) -> None:
+    def __init__(self, transport: CallTransport, address: str, clock: TurningClock | None) -> None:
         self.transport, self.address, self._clock = transport, address, clock
 
     async def wait(self, ms: int) -> None:
@@ -50,7 +57,7 @@ class Line:
             return
         until = self._clock.monotonic_ms() + ms
         while self._clock.monotonic_ms() < until:
-            await asyncio.sleep(0)
+            await self._clock.turn()
 
     def dial(self, address: str = "") -> Any:
         return self.transport.dial(task_for(address or self.address))
@@ -58,7 +65,7 @@ class Line:
 
 @asynccontextmanager
 async def fake_line(far: Far, ring_timeout_s: float) -> AsyncIterator[Line]:
-    clock = VirtualClock()
+    clock = TurningClock()
 
     def act(kind: str, value: Any) -> Any:
         def deed(peer: LoopbackPeer) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from core.errors import BadInput, CallError
 from core.types import AudioFrame
-from tests.voice.transport.lines import EARLY_HZ, FAR_HZ, LINES, OUR_HZ, Far, story, until
+from tests.voice.transport.lines import EARLY_HZ, FAR_HZ, LINES, OUR_HZ, Far, story, task_for, until
 from tests.voice.transport.sounds import ms_of, tone
 
 
@@ -40,7 +41,7 @@ async def test_what_the_far_end_says_arrives_without_gaps(line: Callable[..., An
     far = Far(deeds=((100, "say", 400), (800, "hang_up", None)))
     async with line(far) as at, at.dial() as call:
         frames = [frame async for frame in call.frames()]
-    assert {b.at_ms - a.at_ms for a, b in zip(frames, frames[1:], strict=False)} == {20}
+    assert {b.at_ms - a.at_ms for a, b in pairwise(frames)} == {20}
     assert {len(frame.pcm) for frame in frames} == {320}
     assert 360 <= ms_of(frames, FAR_HZ) <= 440
     assert len(frames) * 20 >= 700
@@ -177,7 +178,7 @@ async def test_a_bad_address_is_refused_before_anything_rings(line: Callable[...
     """``CallError``, and its text does not repeat the address."""
     async with line(Far()) as at:
         with pytest.raises(CallError) as caught:
-            async with at.transport.dial(_task(address)):
+            async with at.transport.dial(task_for(address)):
                 pytest.fail("it rang")
     assert not address or address not in str(caught.value)
 
@@ -187,9 +188,3 @@ async def test_audio_of_another_rate_is_refused(line: Callable[..., Any]) -> Non
     async with line(Far()) as at, at.dial() as call:
         with pytest.raises(BadInput, match="8000 Hz"):
             await call.play([AudioFrame(bytes(640), 16000)])
-
-
-def _task(address: str) -> Any:
-    from tests.voice.transport.lines import task_for
-
-    return task_for(address)
