@@ -1,8 +1,9 @@
-"""What the console reads: lists of calls, one call, its results."""
+"""One call and its results, and how a page of calls is read."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,49 +23,6 @@ MAX_PAGE = 200
 
 class Calls(Repository):
     """Readers of finished calls and results."""
-
-    async def list_calls(
-        self,
-        limit: int = 50,
-        before: str = "",
-        *,
-        disposition: Disposition | None = None,
-        district: str = "",
-        needs_review: bool | None = None,
-        text: str = "",
-    ) -> CallPage:
-        """Return a page of calls, newest first.
-
-        ``before`` is the previous page's; ``text`` is looked for in transcript and fields.
-        Raises ``BadInput`` for a ``before`` that no page handed out, ``StorageError``.
-        """
-        limit = max(1, min(limit, MAX_PAGE))
-        calls = schema.calls.c
-        conditions: list[Any] = []
-        if before:
-            at, call_id = parse_cursor(before)
-            conditions.append(
-                sa.or_(calls.started_at < at, sa.and_(calls.started_at == at, calls.call_id < call_id))
-            )
-        if disposition is not None:
-            conditions.append(calls.disposition == disposition)
-        if district:
-            conditions.append(calls.district == district)
-        if needs_review is not None:
-            conditions.append(calls.needs_review != "" if needs_review else calls.needs_review == "")
-        if text:
-            conditions.append(calls.record.contains(text, autoescape=True))
-        query = (
-            sa.select(schema.calls)
-            .where(*conditions)
-            .order_by(calls.started_at.desc(), calls.call_id.desc())
-            .limit(limit + 1)
-        )
-        async with self._db.read() as connection:
-            rows = (await connection.execute(query)).all()
-        page = tuple(self._summary(row) for row in rows[:limit])
-        last = page[-1] if len(rows) > limit else None
-        return CallPage(page, f"{last.started_at.isoformat()}|{last.call_id}" if last else "")
 
     async def get_call(self, call_id: str) -> StoredCall | None:
         """Return a finished call with its campaign and the ids of its results."""
@@ -101,6 +59,26 @@ class Calls(Repository):
         query = sa.select(results.c.document).where(results.c.source == source).order_by(results.c.at)
         async with self._db.read() as connection:
             return tuple(from_json(item, Result) for item in (await connection.execute(query)).scalars())
+
+    async def _page(self, conditions: Sequence[Any], limit: int, before: str) -> CallPage:
+        limit = max(1, min(limit, MAX_PAGE))
+        calls = schema.calls.c
+        query = (
+            sa.select(schema.calls)
+            .where(*conditions)
+            .order_by(calls.started_at.desc(), calls.call_id.desc())
+            .limit(limit + 1)
+        )
+        if before:
+            at, call_id = parse_cursor(before)
+            query = query.where(
+                sa.or_(calls.started_at < at, sa.and_(calls.started_at == at, calls.call_id < call_id))
+            )
+        async with self._db.read() as connection:
+            rows = (await connection.execute(query)).all()
+        page = tuple(self._summary(row) for row in rows[:limit])
+        last = page[-1] if len(rows) > limit else None
+        return CallPage(page, f"{last.started_at.isoformat()}|{last.call_id}" if last else "")
 
     def _summary(self, row: Any) -> CallSummary:
         return CallSummary(

@@ -68,45 +68,36 @@ class Campaigns(Repository):
 
     async def campaign_progress(self, campaign_id: str) -> CampaignProgress | None:
         """Count a campaign's attempts."""
-        attempts = schema.attempts.c
+        attempts, campaigns = schema.attempts.c, schema.campaigns
         mine = attempts.campaign_id == campaign_id
-        by_state = (
-            sa.select(attempts.state, attempts.disposition, sa.func.count())
-            .where(mine)
-            .group_by(attempts.state, attempts.disposition)
-        )
+        due = sa.case((attempts.state == AttemptState.PLANNED, attempts.due_at), else_=None)
         async with self._db.read() as connection:
             campaign = (
-                await connection.execute(
-                    sa.select(schema.campaigns).where(schema.campaigns.c.id == campaign_id)
-                )
+                await connection.execute(sa.select(campaigns).where(campaigns.c.id == campaign_id))
             ).first()
             if campaign is None:
                 return None
-            counts = [tuple(row) for row in await connection.execute(by_state)]
+            counts = await connection.execute(
+                sa.select(attempts.state, attempts.disposition, sa.func.count())
+                .where(mine)
+                .group_by(attempts.state, attempts.disposition)
+            )
+            by_state = {(AttemptState(state), ending): count for state, ending, count in counts}
             persons, next_due = (
                 await connection.execute(
-                    sa.select(
-                        sa.func.count(attempts.person_id.distinct()),
-                        sa.func.min(
-                            sa.case((attempts.state == AttemptState.PLANNED, attempts.due_at), else_=None)
-                        ),
-                    ).where(mine)
+                    sa.select(sa.func.count(attempts.person_id.distinct()), sa.func.min(due)).where(mine)
                 )
             ).one()
-
-        def total(state: AttemptState, *, called: bool | None = None) -> int:
-            return sum(n for s, d, n in counts if s == state and (called is None or bool(d) == called))
-
+        endings = {e: n for (state, e), n in by_state.items() if state is AttemptState.ENDED and e}
         return CampaignProgress(
             campaign=campaign_from(campaign),
             persons=persons,
-            planned=total(AttemptState.PLANNED),
-            queued=total(AttemptState.QUEUED),
-            running=total(AttemptState.RUNNING),
-            ended=total(AttemptState.ENDED, called=True),
-            cancelled=total(AttemptState.ENDED, called=False),
-            dispositions={d: n for s, d, n in counts if s == AttemptState.ENDED and d},
+            planned=by_state.get((AttemptState.PLANNED, ""), 0),
+            queued=by_state.get((AttemptState.QUEUED, ""), 0),
+            running=by_state.get((AttemptState.RUNNING, ""), 0),
+            ended=sum(endings.values()),
+            cancelled=by_state.get((AttemptState.ENDED, ""), 0),
+            dispositions=endings,
             next_due=next_due,
         )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ class Database:
     """Hands out transactions; every foreign exception leaves as ``StorageError``."""
 
     def __init__(self, url: str) -> None:
+        self._file = database_file(url)
         self.engine = _make_engine(url)
 
     @property
@@ -66,6 +69,9 @@ class Database:
 
     async def migrate(self, revision: str = "head") -> None:
         """Bring the schema to ``revision`` (``base``: empty). Safe when several processes start at once."""
+        if self._file is not None:
+            with mapped():
+                await asyncio.to_thread(_use_wal, self._file)
         async with self.write() as connection:
             if not self.is_sqlite:
                 await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
@@ -151,9 +157,27 @@ def _connect_sqlite(dialect: Any, _record: Any, arguments: Any, options: dict[st
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _use_wal(file: Path) -> None:
+    """Let readers and the writer work side by side; the file remembers it.
+
+    SQLite does not wait for its lock here, so processes that start together have to.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    with closing(sqlite3.connect(file, timeout=_BUSY_TIMEOUT_S)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -17,13 +17,18 @@ from core.types import Disposition, Result
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls to list. ``since`` is included, ``until`` is not; ``None`` and ``""`` mean any."""
+    """Which calls to list. ``since`` is included, ``until`` is not; ``None`` and ``""`` mean any.
+
+    ``text`` is looked for in transcript and fields.
+    """
 
     disposition: Disposition | None = None
     district: str = ""
     needs_review: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+    campaign_id: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +53,21 @@ class Reading(Calls):
 
     async def search_calls(self, wanted: CallFilter, limit: int = 50, before: str = "") -> CallPage:
         """Return a page of matching calls, newest first. Raises ``BadInput`` for a bad ``before``."""
-        limit = max(1, min(limit, MAX_PAGE))
-        calls = schema.calls.c
-        conditions = _conditions(wanted)
-        if before:
-            at, call_id = parse_cursor(before)
-            conditions.append(
-                sa.or_(calls.started_at < at, sa.and_(calls.started_at == at, calls.call_id < call_id))
-            )
-        query = (
-            sa.select(schema.calls)
-            .where(*conditions)
-            .order_by(calls.started_at.desc(), calls.call_id.desc())
-            .limit(limit + 1)
-        )
-        async with self._db.read() as connection:
-            rows = (await connection.execute(query)).all()
-        page = tuple(self._summary(row) for row in rows[:limit])
-        last = page[-1] if len(rows) > limit else None
-        return CallPage(page, f"{last.started_at.isoformat()}|{last.call_id}" if last else "")
+        return await self._page(_conditions(wanted), limit, before)
+
+    async def list_calls(
+        self,
+        limit: int = 50,
+        before: str = "",
+        *,
+        disposition: Disposition | None = None,
+        district: str = "",
+        needs_review: bool | None = None,
+        text: str = "",
+    ) -> CallPage:
+        """Do as ``search_calls`` does, for the most common filters."""
+        wanted = CallFilter(disposition, district, needs_review, text=text)
+        return await self.search_calls(wanted, limit, before)
 
     async def count_calls(self, since: datetime, span: timedelta) -> CallCounts:
         """Count the calls that began in ``span`` from ``since`` on."""
@@ -120,6 +121,10 @@ def _conditions(wanted: CallFilter) -> list[Any]:
         conditions.append(calls.district == wanted.district)
     if wanted.needs_review is not None:
         conditions.append(calls.needs_review != "" if wanted.needs_review else calls.needs_review == "")
+    if wanted.campaign_id:
+        conditions.append(calls.campaign_id == wanted.campaign_id)
+    if wanted.text:
+        conditions.append(calls.record.contains(wanted.text, autoescape=True))
     if wanted.since is not None:
         conditions.append(calls.started_at >= wanted.since)
     if wanted.until is not None:

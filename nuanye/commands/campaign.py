@@ -41,14 +41,10 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """导入名单并开始呼叫。名单有问题时逐行指出，默认一行也不呼叫。"""
-    from casework.importer import read_list
-
-    try:
-        imported = read_list(list_csv.read_bytes())
-    except OSError as error:
-        raise BadInput(f"the list cannot be read ({type(error).__name__})", hint="check the path") from None
+    imported = _read(list_csv)
+    for problem in imported.problems:
+        typer.echo(f"第 {problem.line} 行：{problem.reason}", err=True)
     if imported.problems and not skip_bad_rows:
-        _report_problems(imported)
         raise BadInput(
             f"{len(imported.problems)} rows of the list have problems; nobody is called",
             hint="correct them, or use --skip-bad-rows",
@@ -64,13 +60,11 @@ def start(
                 "campaign_id": campaign.campaign_id,
                 "name": campaign.name,
                 "contacts": len(imported.contacts),
-                "problems": [{"line": p.line, "reason": p.reason} for p in imported.problems],
-                "ignored_columns": list(imported.ignored_columns),
+                "problems": imported.problems,
+                "ignored_columns": imported.ignored_columns,
             }
         )
         return
-    if imported.problems:
-        _report_problems(imported)
     if imported.ignored_columns:
         print(f"未使用的列：{'、'.join(imported.ignored_columns)}")
     print(f"任务 {campaign.campaign_id} 已开始，共 {len(imported.contacts)} 人。")
@@ -147,6 +141,11 @@ def _set_state(campaign_id: str, state: str) -> None:
     print(f"任务 {campaign.campaign_id}：{_STATES[campaign.state]}")
 
 
-def _report_problems(imported: ImportedList) -> None:
-    for problem in imported.problems:
-        typer.echo(f"第 {problem.line} 行：{problem.reason}", err=True)
+def _read(path: Path) -> ImportedList:
+    from casework.importer import read_list
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"the list cannot be read ({type(error).__name__})", hint="check the path") from None
+    return read_list(data)

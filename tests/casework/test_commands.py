@@ -1,0 +1,196 @@
+"""`nuanye campaign`, `results`, `staff` as somebody at a terminal meets them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from casework.relay import Relay
+from casework.staff import verify_password
+from casework.store import open_store
+from core.settings import Settings
+from nuanye.cli import main
+from tests.casework.samples import CHEN, LI, finished, intention
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line; return status, stdout and stderr."""
+    monkeypatch.setenv("NUANYE_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("NUANYE_REDIS_URL", settings.redis_url)
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nuanye", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run_command
+
+
+@pytest.fixture
+def list_csv(tmp_path: Path) -> Path:
+    """A list of two usable rows, the second with a SIP address."""
+    path = tmp_path / "回访名单.csv"
+    path.write_text("姓名,手机号码,区\n陈小明,13800138001,天河区\n李桂芳,sip:li@127.0.0.1:5071,荔湾区\n")
+    return path
+
+
+def _json(run: Run, *arguments: object) -> Any:
+    status, out, err = run(*arguments)
+    assert status == 0, err
+    return json.loads(out)
+
+
+def test_a_campaign_from_start_to_stop(run: Run, list_csv: Path) -> None:
+    """start, list, show, pause, resume, stop; after that it cannot be resumed."""
+    started = _json(run, "campaign", "start", list_csv, "--json")
+    assert (started["name"], started["contacts"], started["problems"]) == ("回访名单", 2, [])
+    campaign_id = started["campaign_id"]
+    (listed,) = _json(run, "campaign", "list", "--json")["campaigns"]
+    assert (listed["campaign_id"], listed["state"]) == (campaign_id, "running")
+    assert _json(run, "campaign", "show", campaign_id, "--json")["planned"] == 2
+    for command, word in (("pause", "已暂停"), ("resume", "进行中"), ("stop", "已停止")):
+        status, out, _ = run("campaign", command, campaign_id)
+        assert (status, word in out) == (0, True)
+    assert _json(run, "campaign", "show", campaign_id, "--json")["cancelled"] == 2
+    status, _, err = run("campaign", "resume", campaign_id)
+    assert status == 1
+    assert "input.invalid" in err
+    assert "campaign list" in err
+
+
+def test_bad_rows_stop_the_import_unless_skipped(run: Run, list_csv: Path) -> None:
+    """With a bad row nobody is called; --skip-bad-rows calls the others and still names the line."""
+    list_csv.write_text(list_csv.read_text() + "王建国,1.38E+10,海珠区\n")
+    status, out, err = run("campaign", "start", list_csv)
+    assert (status, out) == (1, "")
+    assert "第 4 行" in err
+    assert "王建国" not in err
+    assert _json(run, "campaign", "list", "--json") == {"campaigns": []}
+    started = _json(run, "campaign", "start", list_csv, "--skip-bad-rows", "--name", "补呼", "--json")
+    assert (started["name"], started["contacts"]) == ("补呼", 2)
+    assert [problem["line"] for problem in started["problems"]] == [4]
+
+
+def test_unknown_things_end_with_status_1_and_a_hint(run: Run, tmp_path: Path) -> None:
+    """A missing file, campaign, result or account is an error with a code, not a traceback."""
+    for arguments in (
+        ("campaign", "start", tmp_path / "none.csv"),
+        ("campaign", "show", "cmp_none"),
+        ("results", "show", "res_none"),
+        ("results", "tail", "--from", "yesterday"),
+        ("staff", "password", "nobody"),
+        ("staff", "add", "Bad Name!"),
+        ("staff", "add", "li.hua", "--role", "king"),
+    ):
+        status, out, err = run(*arguments)
+        assert (status, out) == (1, ""), arguments
+        assert "input.invalid" in err
+        assert "Traceback" not in err
+
+
+def test_staff_accounts(run: Run, settings: Settings) -> None:
+    """A new account's password is shown once and works; a new one replaces it; disabling is kept."""
+    first = _json(run, "staff", "add", "li.hua", "--role", "admin", "--json")
+    second = _json(run, "staff", "password", "li.hua", "--json")
+    assert first["password"] != second["password"]
+    assert run("staff", "add", "li.hua")[0] == 1
+    assert run("staff", "disable", "li.hua")[0] == 0
+    (listed,) = _json(run, "staff", "list", "--json")["staff"]
+    assert (listed["username"], listed["role"], listed["disabled"]) == ("li.hua", "admin", True)
+    assert "hash" not in json.dumps(listed)
+
+    async def stored_hash() -> str:
+        async with await open_store(settings) as store:
+            member = await store.get_staff("LI.HUA")
+            assert member is not None
+            return member.password_hash
+
+    stored = asyncio.run(stored_hash())
+    assert verify_password(stored, second["password"])
+    assert not verify_password(stored, first["password"])
+    assert not verify_password("not a hash", second["password"])
+
+
+async def _produce(settings: Settings) -> None:
+    """One finished call and one job intention, relayed; a second intention waits."""
+    from redis.asyncio import Redis as AsyncRedis
+
+    at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    async with await open_store(settings) as store, AsyncRedis.from_url(settings.redis_url) as redis:
+        await store.start_campaign("测试", [CHEN, LI], ignore_window=True)
+        task, _ = await store.hand_out(await store.take_fence(), 2)
+        await store.begin_attempt(task, "w1", lease_ms=60_000)
+        await store.save_call(*finished(task, at, employment_status="employed"))
+        await store.save_result(intention("web_1", at))
+        await Relay(store, redis).relay_waiting()
+        await store.save_result(intention("web_2", at))
+
+
+def test_results_are_shown_and_add_up(run: Run, settings: Settings) -> None:
+    """tail prints one JSON object per entry, show one with its evidence, reconcile counts them all."""
+    asyncio.run(_produce(settings))
+    status, out, _ = run("results", "tail", "--from", "begin", "--count", 2, "--json")
+    assert status == 0
+    call, wish = (json.loads(line) for line in out.splitlines())
+    assert (call["result"]["kind"], wish["result"]["kind"]) == ("call", "job_intention")
+    status, out, _ = run("results", "tail", "--from", call["stream_id"], "--count", 1, "--json")
+    assert json.loads(out) == wish
+    shown = _json(run, "results", "show", wish["result"]["result_id"], "--json")
+    assert shown == wish
+    assert "“想做保安”" in run("results", "show", wish["result"]["result_id"])[1]
+    counts = _json(run, "results", "reconcile", "--json")
+    assert counts["balanced"] is True
+    assert {key: counts[key] for key in ("queued", "dialled", "ended", "calls_stored")} == {
+        "queued": 1, "dialled": 1, "ended": 1, "calls_stored": 1,
+    }  # fmt: skip
+    assert (counts["results_stored"], counts["published"], counts["waiting"]) == (3, 2, 1)
+
+
+def test_a_missing_call_is_noticed(run: Run, settings: Settings) -> None:
+    """An attempt that was dialled and ended without a stored call makes reconcile fail."""
+    import sqlite3
+
+    asyncio.run(_produce(settings))
+    with sqlite3.connect(settings.data_dir / "nuanye.db") as connection:
+        connection.execute("DELETE FROM calls")
+    status, out, _ = run("results", "reconcile", "--json")
+    assert status == 1
+    assert json.loads(out)["unaccounted"] == 1
+
+
+def test_tail_waits_for_what_is_new(run: Run, settings: Settings) -> None:
+    """From `new` on, only what arrives later is shown."""
+    asyncio.run(_produce(settings))
+    with Redis.from_url(settings.redis_url) as redis:
+        redis.xadd("nuanye:results", {"json": b"{}"})
+    import threading
+    import time
+
+    from core.codec import to_json
+
+    late = intention("web_late", datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+
+    def publish() -> None:
+        time.sleep(0.6)
+        with Redis.from_url(settings.redis_url) as redis:
+            redis.xadd("nuanye:results", {"json": to_json(late)})
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    status, out, _ = run("results", "tail", "--count", 1, "--json")
+    thread.join()
+    assert status == 0
+    assert json.loads(out)["result"]["source"] == "web_late"
