@@ -89,6 +89,10 @@ async def warm_up(recognizer: Recognizer) -> None:
         _LOG.warning("warm_up_failed", code=error.code)
 
 
+def _label(recognizer: Recognizer) -> str:
+    return type(recognizer).__name__.removesuffix("Recognizer").lower()
+
+
 @asynccontextmanager
 async def phone_door(
     settings: Settings, *, clock: Clock | None = None, transport: CallTransport | None = None
@@ -124,6 +128,7 @@ async def phone_door(
                 prefetch=speaker.prefetch_for,
                 recordings_dir=settings.recordings_dir,
                 split=splitter(recorded),
+                labels={"recognizer": _label(recognizer), "synthesizer": prompts.name},
             ),
             speaker,
         )

@@ -145,7 +145,8 @@ class Conversation:
             case Heard():
                 if self._is_machine(perception):
                     return None
-                return await self._ask(TurnEvent.UTTERANCE, perception.text, perception, metadata)
+                confidence = {"confidence": perception.confidence, **metadata}
+                return await self._ask(TurnEvent.UTTERANCE, perception.text, perception, confidence)
             case Key():
                 text = self._parts.words.key_pressed.format(digit=perception.digit)
                 at = perception.at_ms

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.clock import CHINA, Clock
@@ -44,6 +44,7 @@ class Equipment:
     prefetch: Callable[[CallTask], Awaitable[None]] | None = None
     recordings_dir: Path | None = None
     split: Callable[[str], tuple[str, ...]] = split_clauses
+    labels: Mapping[str, str] = field(default_factory=dict)  # engine names, for the record
     rules: EndpointRules = EndpointRules()
 
 
@@ -55,6 +56,7 @@ class CallSession:
     ) -> None:
         self._equipment = equipment
         self._notes = CallNotes(task, equipment.clock.now(), on_utterance)
+        self._notes.detail.update(equipment.labels)
         self._inbox: asyncio.Queue[Input] = asyncio.Queue()
         self._aborted = asyncio.Event()
         self._gone = asyncio.Event()
@@ -122,8 +124,8 @@ class CallSession:
     async def _live(self, call: Call) -> None:
         parts = self._assemble(call)
         pumps = [
-            asyncio.create_task(self._supervised(self._watch(call, parts.ear))),
-            asyncio.create_task(self._supervised(self._listen(call, parts.ear))),
+            asyncio.create_task(self._supervised(self._watch(parts))),
+            asyncio.create_task(self._supervised(self._listen(parts))),
         ]
         if self._equipment.prefetch is not None:
             pumps.append(asyncio.create_task(self._supervised(self._prefetch())))
@@ -223,24 +225,28 @@ class CallSession:
         self._notes.announcement = self._equipment.words.announcements.recognise(text, answered=False)
         return self._notes.announcement is not None
 
-    async def _watch(self, call: Call, ear: Ear) -> None:
-        async for event in call.events():
+    async def _watch(self, parts: Parts) -> None:
+        async for event in parts.call.events():
             self._notes.events.append(event)
             match event.kind:
                 case "answered":
                     self._notes.answered_at = self._equipment.clock.now()
-                    self._record(call)
-                    await ear.reset()
+                    self._record(parts.call)
+                    await parts.ear.reset()
                     self._inbox.put_nowait(Answered())
                 case "dtmf":
                     self._pressed(event)
+                case "held":  # nobody can hear us: nobody is silent either
+                    parts.turns.think()
+                case "resumed":
+                    parts.ear.listen(self._now())
                 case "hung_up" | "rejected":
                     self._notes.end(EndedBy.RESIDENT)
                 case "failed" | "media_lost":
                     self._notes.end(EndedBy.NETWORK, fault=event.kind)
             if event.kind == "media_lost":
                 break
-        await self._lost(ear)
+        await self._lost(parts.ear)
 
     async def _lost(self, ear: Ear) -> None:
         """The far end is gone; what it said last still counts."""
@@ -263,9 +269,9 @@ class CallSession:
             self._mouth.stop()
         self._inbox.put_nowait(Key(digit, event.at_ms))
 
-    async def _listen(self, call: Call, ear: Ear) -> None:
-        async for frame in call.frames():
-            ear.feed(frame)
+    async def _listen(self, parts: Parts) -> None:
+        async for frame in parts.call.frames():
+            parts.ear.feed(frame)
 
     async def _prefetch(self) -> None:
         if self._equipment.prefetch is not None:

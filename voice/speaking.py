@@ -104,7 +104,7 @@ class Mouth:
         self._protected = clause.protected
         self._on_clause(clause.protected)
         sent_ms = await self._call.play(frames)
-        return sent_ms / max(1.0, sum(frame.duration_ms for frame in frames))
+        return sent_ms / max(1.0, _audible_ms(frames))
 
     def _prepare(self, clauses: Sequence[Clause], index: int) -> asyncio.Task[Sequence[AudioFrame]] | None:
         if index >= len(clauses):
@@ -121,3 +121,11 @@ class Mouth:
 
     def _cut(self, said: list[str], unsaid: Sequence[Clause], start_ms: int, failures: int) -> Spoken:
         return Spoken("".join(said), start_ms, self._now_ms(), True, tuple(unsaid), failures)
+
+
+def _audible_ms(frames: Sequence[AudioFrame]) -> float:
+    """How long the frames sound, without the pause at their end: who talks into that cuts nothing off."""
+    audible = len(frames)
+    while audible > 1 and not any(frames[audible - 1].pcm):
+        audible -= 1
+    return sum(frame.duration_ms for frame in frames[:audible])
