@@ -173,16 +173,21 @@ class MemoryQueue(Generic[T]):
         return [(key, self._entries[int(key)]) for key in stale]
 
 
+async def newest_entry(redis: Redis, stream: str) -> str:
+    """Return the id of a stream's newest entry, ``0`` when it is empty. Raises ``QueueError``."""
+    with redis_errors():
+        newest = await redis.xrevrange(stream, count=1)
+    return _text(newest[0][0]) if newest else "0"
+
+
 async def read_from(redis: Redis, stream: str, after: str) -> AsyncIterator[tuple[str, bytes]]:
     """Yield ``(entry id, JSON)`` of every entry after ``after`` for ever, without a consumer group.
 
     ``after`` is an entry id, ``0`` for the beginning or ``$`` for what arrives from now on.
     Raises ``QueueError``.
     """
-    with redis_errors():
-        if after == "$":
-            newest = await redis.xrevrange(stream, count=1)
-            after = _text(newest[0][0]) if newest else "0"
+    if after == "$":
+        after = await newest_entry(redis, stream)
     while True:
         with redis_errors():
             reply = await redis.xread({stream: after}, count=100, block=1000)

@@ -1,0 +1,5 @@
+"""``python -m nuanye`` is the ``nuanye`` command."""
+
+from nuanye.cli import main
+
+main()

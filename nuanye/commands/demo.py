@@ -1,0 +1,38 @@
+"""`nuanye demo`: one policy question, one job intention and one phone call, for real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from core.settings import load_settings
+from nuanye.commands._common import print_json
+
+
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")] = False,
+) -> None:
+    """完成一次政策咨询、一次求职登记和一通电话；全部成功才以状态 0 结束。"""
+    from nuanye.demonstration import run_demonstration
+
+    report = asyncio.run(run_demonstration(load_settings(os.environ), _progress))
+    if as_json:
+        print_json(report)
+        return
+    chat, intention, call = report["chat"], report["intention"], report["call"]
+    print(f"问：{chat['question']}\n答：{chat['answer']}\n")
+    print("求职意向：")
+    for name, value in intention["fields"].items():
+        print(f"  {name}: {value}")
+    print(f"\n通话：{call['callee']}  结果 {call['disposition']}  录音 {call['recording']}")
+    for item in call["evidence"]:
+        print(f"  {item['field']}: {item['value']}  “{item['words']}”")
+    print(f"应答间隔 p50 {call['turn_gap_ms']['p50']} ms，全程 {report['seconds']} 秒")
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
