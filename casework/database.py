@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -98,7 +99,8 @@ def mapped() -> Iterator[None]:
     """Turn what drivers raise into ``StorageError``; the message carries no values."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+    # asyncpg's own errors arrive unwrapped while a connection is being made.
+    except (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise StorageError(
             f"the database refused or could not be reached ({type(cause).__name__})", hint="nuanye doctor"

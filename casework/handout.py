@@ -92,22 +92,18 @@ class Handout(Ledger):
         """Return queued tasks that nobody has begun for so long that their stream may have lost them.
 
         Publishing one again is harmless: an attempt can be begun once. Those whose time has passed
-        go back to being planned instead; with ``None`` nothing else is looked for.
+        or whose campaign was halted go back to being planned; with ``None`` that is all.
         """
         now = self._clock.now()
-        age = timedelta(days=3650) if older_than_ms is None else timedelta(milliseconds=older_than_ms)
         attempts, persons, campaigns = schema.attempts, schema.persons, schema.campaigns
+        late = [attempts.c.not_after < now, campaigns.c.state != CampaignState.RUNNING]
+        if older_than_ms is not None:
+            late.append(attempts.c.queued_at <= now - timedelta(milliseconds=older_than_ms))
         query = (
-            sa.select(attempts, campaigns.c.ignore_window, *_PERSON)
+            sa.select(attempts, campaigns.c.state.label("campaign_state"), *_PERSON)
             .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
             .join(persons, persons.c.id == attempts.c.person_id)
-            .where(
-                attempts.c.state == AttemptState.QUEUED,
-                sa.or_(
-                    attempts.c.queued_at <= now - age,
-                    attempts.c.not_after < now,
-                ),
-            )
+            .where(attempts.c.state == AttemptState.QUEUED, sa.or_(*late))
             .order_by(attempts.c.queued_at)
             .with_for_update(of=attempts, skip_locked=True)
         )
@@ -115,10 +111,10 @@ class Handout(Ledger):
         async with self._db.write() as connection:
             await self._check_fence(connection, fence)
             for row in (await connection.execute(query)).all():
-                if row.not_after < now:
-                    due = now if row.ignore_window else rules.next_allowed(now)
-                    values = {"state": AttemptState.PLANNED, "due_at": due, "not_after": None}
-                else:
+                values: dict[str, Any] = {"state": AttemptState.PLANNED, "queued_at": None, "not_after": None}
+                if row.campaign_state == CampaignState.STOPPED:
+                    values = {"state": AttemptState.ENDED, "ended_at": now, "reason": "campaign_stopped"}
+                elif row.campaign_state == CampaignState.RUNNING and row.not_after >= now:
                     values = {"queued_at": now}
                     tasks.append(self._task(row, row.not_after))
                 await connection.execute(attempts.update().where(attempts.c.id == row.id).values(**values))

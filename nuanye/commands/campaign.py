@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.errors import BadInput
+from core.titles import DISPOSITIONS
+from core.types import Disposition
 from nuanye.commands._common import print_json, with_store
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def show(campaign_id: CampaignId, as_json: AsJson = False) -> None:
         f"已结束 {progress.ended}  已取消 {progress.cancelled}"
     )
     for disposition, count in sorted(progress.dispositions.items(), key=lambda item: -item[1]):
-        print(f"  {disposition:<14} {count}")
+        print(f"  {DISPOSITIONS[Disposition(disposition)]}\t{count}")
     if progress.next_due is not None:
         print(f"下一次呼叫：{progress.next_due.astimezone().strftime('%Y-%m-%d %H:%M')}")
 

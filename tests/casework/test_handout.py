@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from casework import schema
 from casework.handout import StaleLeader
 from casework.store import Store, open_store
 from casework.types import CampaignState, Contact
@@ -167,8 +168,32 @@ async def test_a_task_nobody_took_in_time_is_planned_anew(store: Store, clock: V
     progress = await store.campaign_progress(campaign.campaign_id)
     assert progress is not None
     assert (progress.planned, progress.queued) == (1, 0)
-    assert progress.next_due is not None
-    assert progress.next_due.isoformat() == "2026-11-23T06:00:00+00:00"
+    assert await store.hand_out(fence, 5) == ()
+    clock.advance_ms(2 * HOUR_MS)
+    (again,) = await store.hand_out(fence, 5)
+    assert again.callee.name == CHEN.name
+
+
+@pytest.mark.parametrize(
+    ("state", "planned", "cancelled"), [(CampaignState.PAUSED, 1, 0), (CampaignState.STOPPED, 0, 1)]
+)
+async def test_a_task_that_slipped_out_while_the_campaign_was_halted_is_taken_back(
+    store: Store, state: CampaignState, planned: int, cancelled: int
+) -> None:
+    """Handed out in the very moment of the halt: not published again, not left queued for ever."""
+    campaign, task, fence = await one_task(store)
+    await store.set_campaign_state(campaign.campaign_id, state)
+    async with store._db.write() as connection:  # the other transaction, seen late
+        attempts = schema.attempts
+        await connection.execute(
+            attempts.update()
+            .where(attempts.c.id == task.task_id)
+            .values(state="queued", queued_at=task.not_after, not_after=task.not_after, reason="")
+        )
+    assert await store.lost_tasks(fence, older_than_ms=15_000) == ()
+    progress = await store.campaign_progress(campaign.campaign_id)
+    assert progress is not None
+    assert (progress.planned, progress.queued, progress.cancelled) == (planned, 0, cancelled)
 
 
 async def test_pausing_takes_back_what_is_not_begun(store: Store, clock: VirtualClock) -> None:

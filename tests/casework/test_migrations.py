@@ -73,6 +73,12 @@ async def test_a_server_database_is_not_migrated_behind_its_owners_back(postgres
     assert caught.value.hint == "nuanye db upgrade"
 
 
+async def test_a_database_that_does_not_exist_is_a_storage_error(postgres: Cluster) -> None:
+    """The server answers but has no such database: the driver's own error does not get through."""
+    with pytest.raises(StorageError):
+        await open_store(postgres.url("nowhere"), secret=SECRET)
+
+
 async def test_another_key_is_refused(database_url: str) -> None:
     """A database opens only with the key it was first opened with."""
     await (await open_store(database_url, secret=SECRET)).close()

@@ -1,0 +1,55 @@
+"""What docs/results.md shows can be typed in as it stands."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from redis import Redis
+
+from core.codec import to_json
+from tests.casework.samples import intention
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "results.md").read_text("utf-8")
+
+
+def _block(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_example_entry_is_valid() -> None:
+    """The JSON on the page fits the schema it links to."""
+    schema = json.loads((DOCS / "schema" / "result-v1.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(json.loads(_block("json")))
+
+
+@pytest.mark.slow
+@pytest.mark.net
+def test_the_example_consumer_takes_and_acknowledges(redis_url: str) -> None:
+    """The Python consumer prints what was there before and what arrives, and leaves nothing pending."""
+    program = _block("python").replace("redis://127.0.0.1:6379", redis_url)
+    at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    with Redis.from_url(redis_url) as redis:
+        redis.xadd("nuanye:results", {"json": to_json(intention("web_1", at))})
+        process = subprocess.Popen([sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            assert intention("web_1", at).result_id in process.stdout.readline()
+            redis.xadd("nuanye:results", {"json": to_json(intention("web_2", at))})
+            assert intention("web_2", at).result_id in process.stdout.readline()
+            redis.xadd("nuanye:results", {"json": to_json(intention("web_3", at))})
+            assert intention("web_3", at).result_id in process.stdout.readline()
+            assert redis.xpending("nuanye:results", "tianhe")["pending"] <= 1
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
