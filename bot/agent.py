@@ -59,7 +59,7 @@ class Collector(CollectingOutputChannel):  # type: ignore[misc]
         self._channel = channel
         self.replies: list[Reply] = []
 
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """Return the channel, by which Rasa picks a response's variant."""
         return self._channel
 

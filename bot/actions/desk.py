@@ -30,7 +30,7 @@ _PLAIN = {
 _EVENTS = {TurnEvent.SILENCE: "utter_silence_idle", TurnEvent.UNCLEAR: "utter_kind_question"}
 
 
-class ActionPolicy(Action):  # type: ignore[misc]
+class ActionPolicy(Action):
     """Answer a policy question, offer a choice, or say that it is not known."""
 
     def name(self) -> str:
@@ -46,7 +46,7 @@ class ActionPolicy(Action):  # type: ignore[misc]
         return _answered(dispatcher, tracker, heard, look_up(heard.text, tracker, heard))
 
 
-class ActionIdle(Action):  # type: ignore[misc]
+class ActionIdle(Action):
     """Make the best of anything that no other rule is about."""
 
     def name(self) -> str:
@@ -94,7 +94,7 @@ def _answered(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard, 
 
 
 def _human(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard) -> list[Any]:
-    say(dispatcher, Say("utter_human", {"hotline": context().settings.hotline}), heard)
+    say(dispatcher, Say("utter_human"), heard)
     reviews = list(dict.fromkeys([*(tracker.get_slot("needs_review") or []), "human_requested"]))
     slots: dict[str, Any] = {"needs_review": reviews}
     call = CallAction.CONTINUE

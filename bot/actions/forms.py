@@ -17,7 +17,7 @@ from bot.forms.types import FOLLOW_UP, JOB_INTENTION, Heard, Memo, Say, Step
 from core.types import CallAction, TurnEvent
 
 
-class ActionJobIntention(Action):  # type: ignore[misc]
+class ActionJobIntention(Action):
     """Take a job intention in chat: one question at a time until the record is confirmed."""
 
     def name(self) -> str:
@@ -33,7 +33,7 @@ class ActionJobIntention(Action):  # type: ignore[misc]
         return picked if picked is not None else finish(dispatcher, tracker, heard, step(memo, heard))
 
 
-class ActionFollowUp(Action):  # type: ignore[misc]
+class ActionFollowUp(Action):
     """Conduct the follow-up call from the notice to the thanks."""
 
     def name(self) -> str:

@@ -19,7 +19,7 @@ from core.types import CallAction, Reply
 def say(dispatcher: CollectingDispatcher, line: Say, heard: Heard) -> None:
     """Utter a response of the domain with its values named in words."""
     values = context().words.fill(line.values, spoken=heard.channel == PHONE)
-    dispatcher.utter_message(response=line.response, **values)
+    dispatcher.utter_message(response=line.response, **{"hotline": context().settings.hotline, **values})
 
 
 def send(dispatcher: CollectingDispatcher, reply: Reply, heard: Heard) -> None:
@@ -96,5 +96,4 @@ def _detour(
         return step.memo, says, remembered(found)
     review = step.memo.needs_review
     memo = replace(step.memo, needs_review=tuple(dict.fromkeys((*review, "unanswered_question"))))
-    later = Say("utter_policy_later", {"hotline": context().settings.hotline})
-    return memo, (later, *step.says), {}
+    return memo, (Say("utter_policy_later"), *step.says), {}

@@ -43,7 +43,9 @@ class Gazetteer:
     def __post_init__(self) -> None:
         for kind, spellings in self.kinds.items():
             for spelling, value in spellings.items():
-                word = _Word(spelling, kind, value, syllables(spelling) if kind in self.repair_kinds else ())
+                # Only a name's own parts are mended: by sound alone, streets are found in any sentence.
+                by_sound = kind in self.repair_kinds and spelling in value
+                word = _Word(spelling, kind, value, syllables(spelling) if by_sound else ())
                 self._by_first.setdefault(spelling[0], []).append(word)
                 if len(word.sounds) >= _MIN_REPAIR:
                     self._by_sound.setdefault(word.sounds[-1].final[:1], []).append(word)

@@ -6,12 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bot.chinese.pinyin import syllables
 
 Terms = dict[str, list[str]]
+Floats = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,15 @@ def vector(terms: Terms, vocabulary: Vocabulary) -> tuple[list[int], list[float]
     return columns, values
 
 
-def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
+def softmax(scores: Floats, temperature: float) -> Floats:
     """Turn margins into probabilities along the last axis."""
     scaled = scores * temperature
     scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    result: np.ndarray = scaled / scaled.sum(axis=-1, keepdims=True)
+    result: Floats = scaled / scaled.sum(axis=-1, keepdims=True)
     return result
 
 
-def best_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
+def best_temperature(scores: Floats, labels: Floats) -> float:
     """Return the factor at which ``softmax`` of held-back margins is best calibrated."""
     losses = {}
     for temperature in np.arange(0.5, 12.01, 0.25):

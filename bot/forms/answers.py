@@ -50,6 +50,9 @@ def parse_answer(question: str, heard: Heard) -> list[Update]:
         first = Update(QUESTIONS[question].field, answer[0], heard.text, answer[1]) if answer else None
     if question == "training_wish":
         return _training(heard, first)
+    if question == "training_topic" and first is None:
+        answer = yes_no(heard)
+        return [Update("training_wish", False, heard.text, answer[1])] if answer and not answer[0] else []
     if first is None:
         return []
     return [first, *(beside(heard, skip=question) if question in INTENTION[:4] else [])]
@@ -93,7 +96,7 @@ def corrections(heard: Heard, memo: Memo, *, asked: bool = False) -> list[Update
 
 def _training(heard: Heard, wish: Update | None) -> list[Update]:
     topic = work.names(heard, "job")
-    learns = re.search(r"学|培训|考证|读", heard.text)
+    learns = re.search(r"想学|学(?!校|生)|培训|考证|读个", heard.text)
     if wish is not None and wish.value is False:
         return [wish]
     if topic and (learns or wish):

@@ -49,8 +49,20 @@ def summary(memo: Memo) -> Say:
 
 def described(values: Mapping[str, Any]) -> dict[str, str]:
     """Return each value as words or as names of words, for the placeholders of a sentence."""
-    names = ("wanted_jobs", "district", "expected_pay", "working_time", "employment_status", "current_work",
-             "work_since", "social_insurance", "contact_consent", "training_wish", "training_topic", "hardship")  # fmt: skip
+    names = (
+        "wanted_jobs",
+        "district",
+        "expected_pay",
+        "working_time",
+        "employment_status",
+        "current_work",
+        "work_since",
+        "social_insurance",
+        "contact_consent",
+        "training_wish",
+        "training_topic",
+        "hardship",
+    )
     return {name: _described(name, values.get(name)) for name in names}
 
 

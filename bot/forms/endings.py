@@ -87,7 +87,7 @@ def _human(memo: Memo, phone: bool) -> Step:
             else (*memo.needs_review, "human_requested")
         )
         memo = replace(memo, needs_review=review)
-        return Step(memo, (Say("utter_human", {"hotline": memo.facts.get("hotline", "12333")}), ask(memo)))
+        return Step(memo, (Say("utter_human"), ask(memo)))
     memo = _noted(memo, Disposition.TRANSFERRED, "human_requested")
     closed = replace(memo, open_question="", activity="ended")
     return Step(closed, (Say("utter_transfer"),), call=CallAction.TRANSFER)

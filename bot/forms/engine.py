@@ -8,9 +8,9 @@ from bot.forms import endings, ladders
 from bot.forms.answers import beside, corrections, parse_answer, parse_key
 from bot.forms.asking import ask, asked, summary
 from bot.forms.flow import DONE, known_facts, next_question
-from bot.forms.moves import is_policy_question, move_of
+from bot.forms.moves import guessed_move, is_policy_question, move_of
 from bot.forms.person import hardship_signals
-from bot.forms.questions import KNOWABLE
+from bot.forms.questions import INTENTION, KNOWABLE
 from bot.forms.types import FOLLOW_UP, JOB_INTENTION, PHONE, Heard, Memo, Say, Step, Update
 from core.types import Disposition, FieldValue, TurnEvent
 
@@ -40,6 +40,7 @@ def step(memo: Memo, heard: Heard) -> Step:
     if heard.event is TurnEvent.KEY:
         updates = parse_key(memo.open_question, heard.text, memo)
         return _take(memo, updates, heard) if updates else ladders.unclear(memo, heard)
+    heard = replace(heard, retry=memo.unclears > 0)
     memo = replace(memo, silences=0)
     memo = _note_hardship(memo, heard)
     return _utterance(memo, heard)
@@ -57,9 +58,24 @@ def _utterance(memo: Memo, heard: Heard) -> Step:
     if changes:
         return _changed(memo, changes, heard)
     updates = parse_answer(question, heard)
-    if not updates and heard.sure("ask_policy", 0.5):
+    return _take(memo, updates, heard) if updates else _otherwise(memo, heard)
+
+
+def _otherwise(memo: Memo, heard: Heard) -> Step:
+    """What was said does not answer the open question: it may still be worth something."""
+    question = memo.open_question
+    move = guessed_move(heard, question)
+    if move:
+        return endings.moved(memo, move, heard)
+    if heard.sure("ask_policy", 0.5):
         return Step(replace(memo, unclears=0), (ask(memo),), policy_question=heard.text)
-    return _take(memo, updates, heard) if updates else ladders.unclear(memo, heard)
+    told = beside(heard, skip=question) if question in INTENTION else []
+    if told:
+        return asked(_store(replace(memo, unclears=0), told, heard))
+    if heard.sure("greet") or heard.sure("thanks"):
+        return Step(memo, (ask(memo),))
+    pressed = parse_key(question, heard.text, memo) if len(heard.text) == 1 else []
+    return _take(memo, pressed, heard) if pressed else ladders.unclear(memo, heard)
 
 
 def _take(memo: Memo, updates: list[Update], heard: Heard) -> Step:

@@ -7,23 +7,59 @@ import re
 from bot.forms.types import PHONE, Heard
 
 _PATTERNS = (
-    ("opt_out", r"(?:不要|别|唔好|唔使|勿|不许|不准|停止).{0,3}(?:再|来|成日|继续).{0,2}(?:打|联系|骚扰|拨|揾我|找我)|(?:以后|永远).{0,4}(?:别|不要|唔好|不用).{0,3}(?:打|联系|揾)|不要骚扰|别骚扰|别打了|唔好打(?:嚟|来|俾)|不要打(?:来|电话|了)|别(?:给我)?打(?:电话|来)|删(?:除|掉|了)?.{0,4}(?:号码|电话)|拉黑|^(?:td|退订)$|再打.{0,4}(?:投诉|举报|报警)"),
+    (
+        "opt_out",
+        (
+            r"(?:不要|别|唔好|唔使|勿|不许|不准|停止).{0,3}(?:再|来|成日|继续).{0,2}(?:打|联系|骚扰|拨|揾我|找我)|"
+            r"(?:以后|永远).{0,4}(?:别|不要|唔好|不用).{0,3}(?:打|联系|揾)|不要骚扰|别骚扰|别打了|唔好打(?:嚟|来|俾)|"
+            r"不要打(?:来|电话|了)|别(?:给我)?打(?:电话|来)|删(?:除|掉|了)?.{0,4}(?:号码|电话)|拉黑|^(?:td|退订)$|"
+            r"再打.{0,4}(?:投诉|举报|报警)"
+        ),
+    ),
     ("wrong_number", r"打错|搞错人|找错人|揾错人|错咗电话|号码错了|拨错|没有?这个人|冇呢个人"),
-    ("human", r"(?:转|找|要|接|揾|叫|换|跟|同).{0,4}(?:人工|真人|客服|工作人员|职员)|^人工|真人服务|人工服务|(?:唔想|不想)(?:同|跟|和)机器"),
-    ("repeat", r"再(?:说|讲)(?:一|多)?(?:遍|次|下)|讲多次|讲多一次|重复|没听清|听不清|听唔清|没听到|没听见|咩话|(?:说|讲)慢|慢点(?:说|讲)?$|大声|什么意思|咩意思|^什么[?？]?$|^啊[?？]$|没听明白|再讲[啊吧]?$"),
-    ("who", r"(?:你|您|你们|你哋)(?:是|系)(?:谁|哪|边|边个|边位|什么单位|咩机构)|边个啊|边位|哪里打来|边度打|(?:什么|咩|乜|啥)事(?:情|啊|呀)?[?？]?$|骗子|诈骗|呃人|哪个单位|找谁|揾边个|哪位|怎么(?:有|知道)我(?:的)?(?:电话|号码)"),
+    (
+        "human",
+        r"(?:转|找|要|接|揾|叫|换|跟|同).{0,4}(?:人工|真人|客服|工作人员|职员)|^人工|真人服务|人工服务|(?:唔想|不想)(?:同|跟|和)机器",
+    ),
+    (
+        "repeat",
+        (
+            r"再(?:说|讲)(?:一|多)?(?:遍|次|下)|讲多次|讲多一次|重复|没听清|听不清|听唔清|没听到|没听见|咩话|(?:说|讲)慢|"
+            r"慢点(?:说|讲)?$|大声|什么意思|咩意思|^什么[?？]?$|^啊[?？]$|没听明白|再讲[啊吧]?$"
+        ),
+    ),
+    (
+        "who",
+        (
+            r"(?:你|您|你们|你哋)(?:是|系)(?:谁|哪|边|边个|边位|什么单位|咩机构)|边个啊|边位|哪里打来|边度打|(?:什么|咩|乜|"
+            r"啥)事(?:情|啊|呀)?[?？]?$|骗子|诈骗|呃人|哪个单位|找谁|揾边个|哪位|怎么(?:有|知道)我(?:的)?(?:电话|号码)"
+        ),
+    ),
     ("bot", r"机器人|你是真人|系咪真人|是不是真人|人工智能|是AI|是ai|系录音|是录音|自动语音"),
-    ("anger", r"烦死|好烦|烦唔烦|烦不烦|有完没完|有病啊|神经病|黐线|痴线|^滚|滚蛋|收皮|扑街|垃圾|废柴|妈的|浪费我时间|嘥我时间|我要投诉|气死"),
-)  # fmt: skip
+    (
+        "anger",
+        r"烦死|好烦|烦唔烦|烦不烦|有完没完|有病啊|神经病|黐线|痴线|^滚|滚蛋|收皮|扑街|垃圾|废柴|妈的|浪费我时间|嘥我时间|我要投诉|气死",
+    ),
+)
 _COMPILED = tuple((move, re.compile(pattern)) for move, pattern in _PATTERNS)
 _NOT_NOW = re.compile(
-    r"(?:没空|没时间|冇时间|唔得闲|不得闲|冇得闲|忙|开车|揸车|揸紧车|开会|开紧会|不方便|唔方便|赶时间|食紧饭).{0,8}|(?:等下|等阵|迟啲|晚点|改天|听日|明天|过一会|下班).{0,6}(?:再|先|打)"
+
+        r"(?:没空|没时间|冇时间|唔得闲|不得闲|冇得闲|忙|开车|揸车|揸紧车|开会|开紧会|不方便|唔方便|赶时间|食紧饭).{0,8}|(?:等下|"
+        r"等阵|迟啲|晚点|改天|听日|明天|过一会|下班).{0,6}(?:再|先|打)"
+
 )
 _CANCEL = re.compile(
     r"^(?:取消|算了|算啦|退出|不填了|唔填|停止|停$|放弃|中止)|取消登记|不登记了|不想填|别填了|不弄了|唔搞啦"
 )
-_BY_INTENT = {"opt_out": "opt_out", "wrong_number": "wrong_number", "human": "human", "repeat": "repeat",
-              "who_is_this": "who", "bot_challenge": "bot", "anger": "anger"}  # fmt: skip
+_BY_INTENT = {
+    "opt_out": "opt_out",
+    "wrong_number": "wrong_number",
+    "human": "human",
+    "repeat": "repeat",
+    "who_is_this": "who",
+    "bot_challenge": "bot",
+    "anger": "anger",
+}
 _QUESTION = re.compile(
     r"[?？]|吗|嘛$|么$|怎么|怎样|点样|点申请|点办|几多|多少|几时|几耐|多久|什么时候|边度|哪里|哪儿|有没有|有冇|可唔可以|能不能|可不可以|得唔得|系咪|是不是|"
     r"什么(?:条件|材料|补贴|政策|流程|手续)|咩(?:条件|补贴|资料)|点解|为什么"
@@ -39,15 +75,18 @@ def move_of(heard: Heard, question: str) -> str:
     for move, pattern in _COMPILED:
         if pattern.search(text) and _allowed(move, heard, question):
             return move
-    move = _BY_INTENT.get(heard.intent, "")
-    if move and heard.confidence >= 0.7 and _allowed(move, heard, question):
-        return move
     if heard.channel == PHONE and question not in ("callback_time", "contact_consent", "summary_confirmed"):
         if _NOT_NOW.search(text) or heard.sure("not_now", 0.7):
             return "not_now"
     elif heard.channel != PHONE and (_CANCEL.search(text) or heard.sure("cancel", 0.7)):
         return "cancel"
     return ""
+
+
+def guessed_move(heard: Heard, question: str) -> str:
+    """Return the move that the classifier alone suggests, for words that answer nothing."""
+    move = _BY_INTENT.get(heard.intent, "")
+    return move if move and heard.confidence >= 0.6 and _allowed(move, heard, question) else ""
 
 
 def is_policy_question(heard: Heard) -> bool:

@@ -11,7 +11,19 @@ from bot.chinese.text import strip_fillers
 from bot.forms.types import Entity, Heard, Update
 
 ANY = "any"
-DISTRICTS = ("荔湾区", "越秀区", "海珠区", "天河区", "白云区", "黄埔区", "番禺区", "花都区", "南沙区", "从化区", "增城区")  # fmt: skip
+DISTRICTS = (
+    "荔湾区",
+    "越秀区",
+    "海珠区",
+    "天河区",
+    "白云区",
+    "黄埔区",
+    "番禺区",
+    "花都区",
+    "南沙区",
+    "从化区",
+    "增城区",
+)
 _NEGATION = re.compile(
     r"(?:不是|唔系|不要|唔要|不想做|唔想做|不做|唔做|不去|唔去|不在|除了|从|由)[^,，。;；]{0,2}$"
 )
@@ -60,19 +72,23 @@ def wanted_jobs(heard: Heard, *, asked: bool = True) -> Update | None:
         return None
     if _OPEN.search(heard.text) or heard.sure("dont_know"):
         return Update("wanted_jobs", [ANY], heard.text, 0.9)
-    words = free_words(heard)
+    likely = heard.retry or heard.intent in ("give_job", "start_intention", "correct", "training")
+    words = free_words(heard) if likely else ""
     return Update("wanted_jobs", [words], heard.text, 0.5) if words and len(words) <= 12 else None
 
 
 def district(heard: Heard, *, asked: bool = True) -> Update | None:
     """Read a district, else another place."""
-    found = names(heard, "district", repaired=asked) or names(heard, "place")
+    found = names(heard, "district") or names(heard, "place")
+    if not found and asked and _OPEN.search(heard.text):
+        return Update("district", ANY, heard.text, 0.9)
+    found = found or (names(heard, "district", repaired=True) if asked else [])
     if found:
         best = found[-1] if len(found) > 1 and _changes(heard.text) else found[0]
         return Update("district", best.value, heard.text, min(0.95, best.confidence))
     if not asked:
         return None
-    if _OPEN.search(heard.text) or heard.sure("dont_know"):
+    if heard.sure("dont_know"):
         return Update("district", ANY, heard.text, 0.9)
     short = {name[:-1]: name for name in DISTRICTS}
     likeness = closest(heard.text, [*short, *DISTRICTS]) if len(heard.text) <= 10 else None
@@ -156,7 +172,8 @@ def training_topic(heard: Heard) -> Update | None:
     found = names(heard, "job")
     if found:
         return Update("training_topic", found[0].value, heard.text, 0.9)
-    words = free_words(heard)
+    likely = heard.retry or heard.intent in ("training", "give_job") or "学" in heard.text
+    words = free_words(heard) if likely else ""
     return Update("training_topic", words, heard.text, 0.7) if words else None
 
 
@@ -165,7 +182,7 @@ def callback_time(heard: Heard) -> Update | None:
     moment = parse_moment(heard.text, heard.at)
     if moment:
         return Update("callback_time", moment.as_value(), heard.text, 0.9 if moment.at else 0.6)
-    if _OPEN.search(heard.text) or heard.sure("dont_know", 0.5):
+    if _OPEN.search(heard.text) or _NOT_KNOWN.search(heard.text) or heard.sure("dont_know", 0.5):
         return Update("callback_time", {"said": heard.text, "at": None}, heard.text, 0.6)
     return None
 

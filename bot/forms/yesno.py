@@ -17,14 +17,34 @@ _NO = re.compile(
     r"^(?:不|没|冇|唔|别|否|错|无(?!错)|未|我不|我没|我冇|我唔|暂时不|暂时唔|暂时没|都没|都冇|从来没|免|算了|拒绝|并没|好像没|应该没|也没|还没|仲未)"
 )
 _YES = re.compile(
-    r"^(?:是|对|系|啱|好|行(?!业)|可以|得|有|嗯|愿意|同意|想|要|需要|方便|确认|正确|ok|yes|当然|肯定|继续|都啱|都对|你说|你讲|说吧|讲|请说|请讲|无错|我愿意|我想|我同意|我有|我要|参加|没关系|确实|就是)",
+    (
+        r"^(?:是|对|系|啱|好|行(?!业)|可以|得|有|嗯|愿意|同意|想|要|需要|方便|确认|正确|ok|yes|当然|肯定|继续|都啱|都对|"
+        r"你说|你讲|说吧|讲|请说|请讲|无错|我愿意|我想|我同意|我有|我要|参加|没关系|确实|就是)"
+    ),
     re.IGNORECASE,
 )
 _HOMOPHONES = {
-    "是的": True, "对的": True, "好的": True, "可以": True, "方便": True, "愿意": True, "同意": True, "想学": True,
-    "不是": False, "没有": False, "不用": False, "不对": False, "不想": False, "不方便": False, "不可以": False,
-    "不愿意": False, "不同意": False, "没兴趣": False, "唔系": False, "唔使": False,
-}  # fmt: skip
+    "是的": True,
+    "对的": True,
+    "好的": True,
+    "可以": True,
+    "方便": True,
+    "愿意": True,
+    "同意": True,
+    "想学": True,
+    "不是": False,
+    "没有": False,
+    "不用": False,
+    "不对": False,
+    "不想": False,
+    "不方便": False,
+    "不可以": False,
+    "不愿意": False,
+    "不同意": False,
+    "没兴趣": False,
+    "唔系": False,
+    "唔使": False,
+}
 
 
 def yes_no(heard: Heard) -> tuple[bool, float] | None:
