@@ -23,7 +23,7 @@ export class Composer {
       autocomplete: "off",
     });
     this.hint = el("p", { id: "composer-hint", class: "hint", role: "status" });
-    const send = el("button", { type: "submit", class: "send" }, icon("M4 12l16-8-5 16-3.5-6.5z"), el("span", {}, texts.send));
+    const send = el("button", { type: "submit", class: "send", "aria-label": texts.send }, icon("M4 12l16-8-5 16-3.5-6.5z"), el("span", {}, texts.send));
     const row = el("div", { class: "row" }, this.input, send);
     this.node = el("form", { class: "composer" }, this.hint, row, el("p", { class: "disclaimer" }, texts.disclaimer));
     this.input.addEventListener("input", () => {

@@ -10,7 +10,6 @@ export interface Texts {
   readonly composer: string;
   readonly placeholder: string;
   readonly send: string;
-  readonly input_hint: string;
   readonly too_long: string;
   readonly typing: string;
   readonly said_by_you: string;
@@ -26,7 +25,6 @@ export interface Texts {
   readonly restart_question: string;
   readonly restart_yes: string;
   readonly restart_no: string;
-  readonly restarted: string;
   readonly offline: string;
   readonly online: string;
   readonly sending: string;

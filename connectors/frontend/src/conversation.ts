@@ -32,6 +32,10 @@ export class Conversation {
     this.latest.hidden = true;
     this.latest.insertBefore(icon("M12 5v13M6 13l6 6 6-6"), this.latest.firstChild);
     this.node = el("main", { class: "conversation" }, this.intro(), this.log, this.typing);
+    // Opened sources are brought into view. ("toggle" does not bubble.)
+    this.log.addEventListener("toggle", (event) => {
+      if (event.target instanceof HTMLDetailsElement && event.target.open) this.reveal(event.target);
+    }, true);
     this.node.addEventListener("scroll", () => {
       if (this.isNearEnd()) this.latest.hidden = true;
     });
@@ -116,10 +120,9 @@ export class Conversation {
   private append(node: HTMLElement, at: Date): void {
     const follow = this.isNearEnd();
     const label = day(at, new Date(), this.texts);
-    if (label !== this.lastDay) {
-      this.lastDay = label;
-      this.log.appendChild(el("p", { class: "day" }, label));
-    }
+    const opening = this.lastDay === "" && label === this.texts.today;
+    if (label !== this.lastDay && !opening) this.log.appendChild(el("p", { class: "day" }, label));
+    this.lastDay = label;
     this.log.appendChild(node);
     if (follow) this.scrollTo(node);
     else this.latest.hidden = false;
@@ -131,6 +134,12 @@ export class Conversation {
       if (list.contains(document.activeElement)) this.focus();
       list.hidden = true;
     });
+  }
+
+  private reveal(node: HTMLElement): void {
+    const below = node.getBoundingClientRect().bottom - this.node.getBoundingClientRect().bottom + 12;
+    const above = node.getBoundingClientRect().top - this.node.getBoundingClientRect().top - 12;
+    if (below > 0) this.node.scrollTop += Math.min(below, above);
   }
 
   private isNearEnd(): boolean {
