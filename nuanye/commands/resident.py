@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -67,6 +68,7 @@ async def _serve(
     async with serve_residents(settings, names, port=port, recordings=recordings) as street:
         if as_json:
             print_json({"residents": {p.user: street.address(p) for p in street.personas}})
+            sys.stdout.flush()  # whoever started us waits at the other end of a pipe
         else:
             for person in street.personas:
                 print(f"{person.name}  {street.address(person)}  {person.about}", flush=True)

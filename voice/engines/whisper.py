@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ _MAX_PROMPT_TOKENS = 120
 _NO_SPEECH = 0.6
 _DOUBTFUL_LOGPROB = -1.0
 _HOPELESS_LOGPROB = -1.8
+_UNWANTED = re.compile(r"[\uff10-\uff19a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,15 @@ class WhisperRecognizer:
         self._tokens: Any = Tokenizer(
             self._whisper.hf_tokenizer, multilingual=True, task="transcribe", language="zh"
         )
-        # Full-width digits are what it writes for a pause; nobody wants them from speech.
-        wide = {
+        # Full-width digits are what it writes for a pause; English words are what it makes of a
+        # short "喂，你好". Capitals stay: CAD and AI are things people say.
+        decode = self._whisper.hf_tokenizer.decode
+        unwanted = {
             number
-            for token, number in self._whisper.hf_tokenizer.get_vocab().items()
-            if any("\uff10" <= char <= "\uff19" for char in self._whisper.hf_tokenizer.decode([number]))
+            for number in self._whisper.hf_tokenizer.get_vocab().values()
+            if number < self._tokens.eot and _UNWANTED.search(decode([number]))
         }
-        self._suppressed = sorted({*self._tokens.non_speech_tokens, *wide})
+        self._suppressed = sorted({*self._tokens.non_speech_tokens, *unwanted})
 
     async def transcribe(
         self, frames: AsyncIterator[AudioFrame], hints: tuple[str, ...] = ()
