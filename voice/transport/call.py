@@ -79,16 +79,19 @@ class SipCall(SipLeg):
 
     async def close(self) -> None:
         """Hang up and wait, for a bounded time, until the far end agreed."""
-        await self.hangup()
-        if self._ring_timer is not None:
-            self._ring_timer.cancel()
-        if self._invite is not None:
-            try:
+        try:
+            await self.hangup()
+            if self._invite is not None:
                 await asyncio.wait_for(self._settled.wait(), BYE_S)
-            except TimeoutError:
+        except TimeoutError:
+            return
+        finally:
+            if self._ring_timer is not None:
+                self._ring_timer.cancel()
+            if self._invite is not None:
                 self._invite.finish()  # a late answer is still acknowledged and hung up
-        self.media.close()
-        self.endpoint.detach(self.dialog.call_id)
+            self.media.close()
+            self.endpoint.detach(self.dialog.call_id)
 
     def _on_response(self, response: SipResponse | None) -> None:
         if response is None:
@@ -112,12 +115,18 @@ class SipCall(SipLeg):
             return
         if response.status_code == 180:
             self._tell("ringing", code=180)
-        if response.body and not self.media.started:
-            try:
-                self.media.connect(read_target(response.text))
-            except NoCommonCodec:
-                return  # it may still answer with something usable
+        if response.body:
+            self._hear_early(response)
+
+    def _hear_early(self, response: SipResponse) -> None:
+        try:
+            target = read_target(response.text)
+        except NoCommonCodec:
+            return  # it may still answer with something usable
+        if not self.media.started:
             self._tell("early_media", code=response.status_code)
+        if target != self.media.target:
+            self.media.connect(target)
 
     def _on_accepted(self, response: SipResponse) -> None:
         tag = response.to_addr.tag if response.to_addr else ""

@@ -6,6 +6,7 @@ The depth starts at 40 ms, grows when packets come late, and shrinks again when 
 
 from __future__ import annotations
 
+import numpy as np
 from aiortp.plc import PcmConcealer
 
 SLOT_SAMPLES = 80
@@ -16,6 +17,8 @@ SILENCE = bytes(SLOT_BYTES * FRAME_SLOTS)
 _MIN_DEPTH = 4  # slots: 40 ms
 _MAX_DEPTH = 12
 _OVERFLOW = 30  # beyond 300 ms old audio is skipped, a conversation cannot lag that far
+_SLACK = 4
+_QUIET = 300  # of 32768: a pause between words
 _JUMP = 100  # a timestamp further away than 1 s is a new stream
 _CALM_TICKS = 500  # 10 s without a late packet lowers the depth again
 _RESTART_TICKS = 6  # silence beyond 120 ms is a pause: buffer up again before going on
@@ -96,6 +99,10 @@ class JitterBuffer:
             parts.append(slot)
         return b"".join(parts)
 
+    def _skip(self) -> None:
+        self._slots.pop(self._next, None)
+        self._next += 1
+
     def _fade(self) -> bytes:
         if self._starved > _RESTART_TICKS:
             return SILENCE
@@ -107,14 +114,18 @@ class JitterBuffer:
         self._spare = min(self._spare, waiting)
         self._calm += 1
         while waiting > _OVERFLOW:
-            self._slots.pop(self._next, None)
-            self._next += 1
+            self._skip()
             waiting = len(self._slots)
+        if waiting > self._depth + _SLACK and _quiet(self._slots.get(self._next, SILENCE)):
+            self._skip()  # what a stall has piled up is caught up with in the next pauses
         if self._calm % 100 == 0:
             if self._spare > self._depth:
-                self._slots.pop(self._next, None)
-                self._next += 1
+                self._skip()
             self._spare = _OVERFLOW
         if self._calm >= _CALM_TICKS:
             self._calm = 0
             self._depth = max(self._depth - FRAME_SLOTS, _MIN_DEPTH)
+
+
+def _quiet(slot: bytes) -> bool:
+    return bool(np.abs(np.frombuffer(slot, dtype="<i2").astype(np.int32)).max() < _QUIET)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterable
 from aiosipua.dialog import Dialog, dialog_matches, remote_cseq_valid
 from aiosipua.headers import parse_uri
 from aiosipua.message import SipRequest, SipResponse
-from aiosipua.refer import _parse_sipfrag
 
 from core.types import AudioFrame, CallEvent, Disposition
 from voice.interfaces import AudioTap
@@ -211,14 +210,14 @@ class SipLeg:
             self._respond(transaction, 405, "Method Not Allowed")
 
     def _on_notify(self, request: SipRequest) -> None:
-        status, _ = _parse_sipfrag(request.text)
+        status = _reported_status(request.text)
         if status >= 200 and self._transfer is not None and not self._transfer.done():
             self._transfer.set_result(status < 300)
 
     def _renegotiate(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         if request.contact:
-            self.dialog.remote_target = _contact_uri(request)
+            self.dialog.remote_target = contact_uri(request)
         host, port = self.endpoint.local_host(transaction.peer), self.media.port
         self._sdp_version += 1
         if not request.body:
@@ -258,10 +257,14 @@ class SipLeg:
         self._finish("hung_up", say_bye=True, by="us", reason="media lost", **never)
 
 
-def _contact_uri(message: SipRequest | SipResponse) -> str:
+def _reported_status(sipfrag: str) -> int:
+    """Read the status line of a transfer's report (RFC 3420), 0 for anything else."""
+    words = sipfrag.split(maxsplit=2)
+    return int(words[1]) if len(words) > 1 and words[0] == "SIP/2.0" and words[1].isdigit() else 0
+
+
+def contact_uri(message: SipRequest | SipResponse) -> str:
+    """Return the first Contact of a message without its brackets."""
     value = message.headers.get("contact")[0]
     start, end = value.find("<"), value.find(">")
     return value[start + 1 : end] if 0 <= start < end else value.split(";")[0].strip()
-
-
-contact_uri = _contact_uri

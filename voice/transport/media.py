@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from core.logs import get_log
 from core.types import AudioFrame
 from voice.interfaces import CALL_RATE_HZ, FRAME_MS, AudioTap
 from voice.transport.ports import PortRange, bind_pair
@@ -16,8 +17,10 @@ from voice.transport.rtp_in import RtpIn
 from voice.transport.rtp_out import RtpOut
 from voice.transport.sdp import MediaTarget
 
+_log = get_log("rtp")
+
 _TICK_S = FRAME_MS / 1000
-_CATCH_UP_S = 0.06  # silence that is later than this is only counted, not sent: the far end would queue it
+_CATCH_UP_S = 0.06  # after a longer stall speech waits for the beat: a burst would overrun the far end
 _UNREAD_FRAMES = 3000  # one minute: nobody is listening, so the oldest goes
 
 
@@ -128,14 +131,11 @@ class RtpMedia:
         if self.stats.ticks:
             self.stats.worst_gap_ms = max(self.stats.worst_gap_ms, (now - self._ticked_s) * 1000)
         self._ticked_s = now
-        try:
-            while self._due_s <= now and not self._closed:
-                late_s = now - self._due_s
-                self._due_s += _TICK_S  # from the plan, not from now: a late tick must not shift the rest
-                self._step(late_s)
-        finally:  # a faulty tap must not stop the line
-            if not self._closed:
-                self._timer = loop.call_at(self._due_s, self._tick)
+        while self._due_s <= now and not self._closed:
+            self._step(now - self._due_s)
+            self._due_s += _TICK_S  # from the plan, not from now: a late tick must not shift the rest
+        if not self._closed:
+            self._timer = loop.call_at(self._due_s, self._tick)
 
     def _step(self, late_s: float) -> None:
         self.stats.ticks += 1
@@ -152,21 +152,29 @@ class RtpMedia:
     def _hand_out(self, frame: AudioFrame) -> None:
         self._frames.append(frame)
         self._changed.set()
-        if self.tap is not None:
-            self.tap.heard(frame)
+        self._tell_tap(frame, ours=False)
 
     def _send(self, late_s: float) -> None:
         target = self.target
         if target is None or self._rtp is None or self._closed:
             return
-        if self.quiet or target.held:
+        if self.quiet or target.held or late_s > _CATCH_UP_S:
             self.out.idle()
             return
-        data, speech = self.out.packet(target, may_speak=self.may_speak, skip_silence=late_s > _CATCH_UP_S)
+        data, speech = self.out.packet(target, may_speak=self.may_speak)
         if data:
             self._rtp.sendto(data, self.inp.latched or (target.host, target.port))
-        if speech is not None and self.tap is not None:
-            self.tap.sent(AudioFrame(speech, CALL_RATE_HZ, self._at_ms))
+        if speech is not None:
+            self._tell_tap(AudioFrame(speech, CALL_RATE_HZ, self._at_ms), ours=True)
+
+    def _tell_tap(self, frame: AudioFrame, *, ours: bool) -> None:
+        if self.tap is None:
+            return
+        try:
+            (self.tap.sent if ours else self.tap.heard)(frame)
+        except Exception:  # noqa: BLE001 - supervised: a recorder's fault must not silence the line
+            _log.exception("tap_failed")
+            self.tap = None
 
     def _receive(self, data: bytes, source: tuple[str, int]) -> None:
         if self.target is None or self._closed:

@@ -39,20 +39,14 @@ class RtpOut:
         self._keys.append((press(digit), done))
         await done.wait()
 
-    def packet(
-        self, target: MediaTarget, *, may_speak: bool, skip_silence: bool
-    ) -> tuple[bytes, bytes | None]:
-        """Return the datagram for this tick (``b""``: none) and the speech in it (PCM), if any."""
+    def packet(self, target: MediaTarget, *, may_speak: bool) -> tuple[bytes, bytes | None]:
+        """Return the datagram for this tick and the speech in it (PCM), if any."""
         event = self._key_payload(target)
         if event is not None:
             data = self._wrap(event, target.dtmf_type or 0, self._key_stamp or 0, marker=False)
             self._advance()
             return data, None
         speech = self.speech.next_frame() if may_speak else None
-        if speech is None and skip_silence:
-            self._talking = False
-            self._advance()
-            return b"", None
         payload = CODECS[target.codec].encode(speech or SILENCE)
         # The marker lets the far end's jitter buffer start afresh where talk begins (RFC 3551).
         marker = self.packets == 0 or (speech is not None and not self._talking)

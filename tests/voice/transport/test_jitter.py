@@ -117,3 +117,19 @@ def test_any_packet_gives_one_frame_per_tick(packets: list[tuple[int, int]]) -> 
         assert len(buffer.tick()) == 320
     assert len(buffer._slots) < 200
     assert not np.frombuffer(buffer.tick(), dtype="<i2").any()
+
+
+def test_what_a_stall_piled_up_is_caught_up_with_in_pauses() -> None:
+    """300 ms that arrive at once are played whole; the delay is gone when the speaker has paused."""
+    words = b"".join(frame.pcm for frame in tone(700, 1000)) + bytes(16 * 1000)
+    sound = words * 4
+    buffer = JitterBuffer()
+    waiting = []
+    for tick in range(300):
+        due = range(10, 26) if tick == 25 else () if 10 <= tick < 25 else (tick,)
+        for number in due:
+            buffer.put(number * 160, sound[number * 320 : number * 320 + 320])
+        buffer.tick()
+        waiting.append(len(buffer._slots))
+    assert waiting[30] > 20
+    assert waiting[120] <= 10

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from core.errors import CallError
+from core.types import AudioFrame
 from tests.voice.transport.lines import FAR_HZ, OUR_HZ, PORTS, story, task_for, until
 from tests.voice.transport.rawsip import SDP, RawPeer, header, raw_peer, reply
 from tests.voice.transport.sounds import ms_of, tone
@@ -359,3 +362,50 @@ async def test_a_busy_sip_port_is_named() -> None:
         with pytest.raises(CallError, match="cannot be bound"):
             async with transport(port=first.address[1]):
                 pytest.fail("bound twice")
+
+
+async def test_a_stalled_process_neither_bursts_nor_loses_speech() -> None:
+    """When our loop was blocked for 400 ms, speech goes on where it was, on the beat."""
+    arrivals: list[float] = []
+    heard: list[AudioFrame] = []
+
+    async def person(leg: IncomingLeg) -> None:
+        await leg.answer()
+        heard.extend([frame async for frame in leg.frames()])
+
+    async with call_to(person) as call:
+        await until(call, "answered")
+        playing = asyncio.create_task(call.play(tone(OUR_HZ, 1000)))
+        await asyncio.sleep(0.3)
+        before = call.media.out.packets
+        time.sleep(0.4)  # noqa: ASYNC251 - the stall
+        await asyncio.sleep(0.005)
+        arrivals.append(call.media.out.packets - before)
+        assert await playing == 1000
+        await asyncio.sleep(0.1)
+        await call.hangup()
+        frames = [frame async for frame in call.frames()]
+    assert arrivals[0] <= 6
+    assert {b.at_ms - a.at_ms for a, b in pairwise(frames)} == {20}
+    assert ms_of(heard, OUR_HZ) >= 900
+
+
+async def test_a_faulty_tap_does_not_stop_the_line() -> None:
+    """A recorder that raises loses its recording; the talk goes on."""
+
+    class Faulty:
+        def heard(self, frame: AudioFrame) -> None:
+            raise RuntimeError("disk")
+
+        def sent(self, frame: AudioFrame) -> None:
+            raise RuntimeError("disk")
+
+    async def person(leg: IncomingLeg) -> None:
+        await leg.answer()
+        await until(leg, "hung_up")
+
+    async with call_to(person) as call:
+        call.tap = Faulty()
+        await until(call, "answered")
+        assert await asyncio.wait_for(call.play(tone(OUR_HZ, 200)), 5) == 200
+        assert call.tap is None
