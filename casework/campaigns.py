@@ -17,6 +17,7 @@ from core.errors import BadInput
 from core.ids import new_id
 
 _LIVE = (CampaignState.RUNNING, CampaignState.PAUSED)
+_CHUNK = 400  # SQLite takes some thousand parameters per statement
 _UNDIALLED = (AttemptState.PLANNED, AttemptState.QUEUED)
 
 
@@ -29,26 +30,36 @@ class Campaigns(Repository):
         """Plan one attempt per contact, due at once (or when calling hours begin).
 
         Somebody on the do-not-call list is entered, and the attempt ended with that reason, so
-        that the counts add up. Raises ``BadInput`` for an empty list.
+        that the counts add up. Nobody is called before the whole list is in.
+
+        Raises ``BadInput`` for an empty list, ``StorageError``.
         """
         if not contacts:
             raise BadInput("the list has nobody to call")
         now = self._clock.now()
         due = now if ignore_window else rules.next_allowed(now)
         campaign = Campaign(new_id("cmp"), name[:200], CampaignState.RUNNING, ignore_window, now)
+        campaigns = schema.campaigns
         async with self._db.write() as connection:
             await connection.execute(
-                schema.campaigns.insert().values(
+                campaigns.insert().values(
                     id=campaign.campaign_id,
                     name=campaign.name,
-                    state=campaign.state,
+                    state=CampaignState.DRAFT,
                     ignore_window=ignore_window,
                     created_at=now,
                 )
             )
-            for contact in contacts:
-                person_id = await self._put_person(connection, contact, now)
-                await self._plan(connection, campaign, person_id, contact, due)
+        # One transaction per chunk: a long list must not keep everybody else from writing.
+        for start in range(0, len(contacts), _CHUNK):
+            async with self._db.write() as connection:
+                await self._enter(connection, campaign, contacts[start : start + _CHUNK], due)
+        async with self._db.write() as connection:
+            await connection.execute(
+                campaigns.update()
+                .where(campaigns.c.id == campaign.campaign_id)
+                .values(state=CampaignState.RUNNING)
+            )
         return campaign
 
     async def get_campaign(self, campaign_id: str) -> Campaign | None:
@@ -137,49 +148,51 @@ class Campaigns(Repository):
             raise BadInput("no campaign with this id is under way")
         return campaign
 
-    async def _put_person(self, connection: AsyncConnection, contact: Contact, now: datetime) -> str:
+    async def _enter(
+        self, connection: AsyncConnection, campaign: Campaign, contacts: Sequence[Contact], due: datetime
+    ) -> None:
+        """Write people and their first attempts, a few statements per chunk however long it is."""
+        persons = [self._person(contact, campaign.created_at) for contact in contacts]
+        await self._db.upsert(connection, schema.persons, persons, keep=("id", "created_at"))
+        blocked = schema.do_not_call.c
+        listed = await connection.execute(
+            sa.select(blocked.address_print, blocked.person_id).where(
+                sa.or_(
+                    blocked.address_print.in_([person["address_print"] for person in persons]),
+                    blocked.person_id.in_([person["id"] for person in persons]),
+                )
+            )
+        )
+        barred = {value for row in listed for value in row}
+        attempts: list[dict[str, Any]] = []
+        for person, contact in zip(persons, contacts, strict=True):
+            skip = person["id"] in barred or person["address_print"] in barred
+            attempts.append(
+                {
+                    "id": new_id("att"),
+                    "campaign_id": campaign.campaign_id,
+                    "person_id": person["id"],
+                    "number": 1,
+                    "state": AttemptState.ENDED if skip else AttemptState.PLANNED,
+                    "due_at": due,
+                    "ended_at": campaign.created_at if skip else None,
+                    "reason": "do_not_call" if skip else "",
+                    "facts": to_json(dict(contact.facts)).decode(),
+                }
+            )
+        await self._db.insert_new(connection, schema.attempts, attempts)
+
+    def _person(self, contact: Contact, now: datetime) -> dict[str, Any]:
         address_print = self._vault.address_print(contact.address)
-        person_id = f"per_{self._vault.fingerprint(contact.name + chr(0) + address_print)[:24]}"
-        values = {
-            "id": person_id,
+        return {
+            "id": f"per_{self._vault.fingerprint(contact.name + chr(0) + address_print)[:24]}",
             "name_sealed": self._vault.seal(contact.name, "name"),
             "address_sealed": self._vault.seal(contact.address, "address"),
             "address_print": address_print,
             "district": contact.district[:40],
+            "created_at": now,
             "updated_at": now,
         }
-        persons = schema.persons
-        if not await self._db.insert_once(connection, persons, {**values, "created_at": now}):
-            await connection.execute(persons.update().where(persons.c.id == person_id).values(**values))
-        return person_id
-
-    async def _plan(
-        self,
-        connection: AsyncConnection,
-        campaign: Campaign,
-        person_id: str,
-        contact: Contact,
-        due: datetime,
-    ) -> None:
-        listed = sa.select(schema.do_not_call.c.at).where(
-            sa.or_(
-                schema.do_not_call.c.person_id == person_id,
-                schema.do_not_call.c.address_print == self._vault.address_print(contact.address),
-            )
-        )
-        values: dict[str, Any] = {
-            "id": new_id("att"),
-            "campaign_id": campaign.campaign_id,
-            "person_id": person_id,
-            "number": 1,
-            "state": AttemptState.PLANNED,
-            "due_at": due,
-            "facts": to_json(dict(contact.facts)).decode(),
-        }
-        if (await connection.execute(listed)).first() is not None:
-            ended = {"state": AttemptState.ENDED, "ended_at": campaign.created_at, "reason": "do_not_call"}
-            values.update(ended)
-        await self._db.insert_once(connection, schema.attempts, values)
 
 
 def campaign_from(row: Any) -> Campaign:

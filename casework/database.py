@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,31 @@ class Database:
         self, connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any]
     ) -> bool:
         """Insert a row; ``False`` when its key is already taken."""
-        dialect = sqlite if self.is_sqlite else postgresql
-        done = await connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
-        return bool(done.rowcount == 1)
+        statement = self._insert(table).values(**values).on_conflict_do_nothing()
+        return bool((await connection.execute(statement)).rowcount == 1)
+
+    async def insert_new(
+        self, connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Insert the rows whose keys are not taken yet."""
+        await connection.execute(self._insert(table).on_conflict_do_nothing(), list(rows))
+
+    async def upsert(
+        self,
+        connection: AsyncConnection,
+        table: sa.Table,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        keep: Sequence[str],
+    ) -> None:
+        """Insert the rows; where one is there already, replace all columns but ``keep`` (its key first)."""
+        statement = self._insert(table)
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in keep}
+        statement = statement.on_conflict_do_update(index_elements=[keep[0]], set_=changed)
+        await connection.execute(statement, list(rows))
+
+    def _insert(self, table: sa.Table) -> Any:
+        return (sqlite if self.is_sqlite else postgresql).insert(table)
 
     async def migrate(self, revision: str = "head") -> None:
         """Bring the schema to ``revision`` (``base``: empty). Safe when several processes start at once."""

@@ -43,6 +43,7 @@ class CallRecord:
 class CampaignState(StrEnum):
     """Whether a campaign's attempts are handed out."""
 
+    DRAFT = "draft"  # its list is being entered; for good when that broke off
     RUNNING = "running"
     PAUSED = "paused"
     STOPPED = "stopped"  # for good: what was planned is cancelled

@@ -22,7 +22,13 @@ app = typer.Typer(no_args_is_help=True, help="外呼任务：按名单逐一回�
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
 CampaignId = Annotated[str, typer.Argument(metavar="ID", help="任务编号 · the campaign's id")]
 
-_STATES = {"running": "进行中", "paused": "已暂停", "stopped": "已停止", "finished": "已完成"}
+_STATES = {
+    "draft": "导入中",
+    "running": "进行中",
+    "paused": "已暂停",
+    "stopped": "已停止",
+    "finished": "已完成",
+}
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from casework.handout import StaleLeader
 from casework.store import Store, open_store
 from casework.types import CampaignState, Contact
 from core.clock import VirtualClock
+from core.errors import BadInput, StorageError
 from core.types import Disposition
 from tests.casework.conftest import SECRET
 from tests.casework.samples import CHEN, LI, WANG, finished, one_task
@@ -213,6 +215,34 @@ async def test_pausing_takes_back_what_is_not_begun(store: Store, clock: Virtual
     assert {task.callee.name for task in await store.hand_out(fence, 5)} == {
         person.name for person in (CHEN, LI, WANG) if person.name != first.callee.name
     }
+
+
+async def test_a_list_that_broke_off_calls_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second chunk of a long list cannot be written: nobody of the first one is called."""
+    enter, chunks = store._enter, []
+
+    async def fail_on_second(*arguments: Any) -> None:
+        chunks.append(arguments)
+        if len(chunks) == 2:
+            raise StorageError("disk full")
+        await enter(*arguments)
+
+    monkeypatch.setattr(store, "_enter", fail_on_second)
+    with pytest.raises(StorageError):
+        await store.start_campaign("长名单", [Contact("王强", f"1380014{n:04d}") for n in range(1000)])
+    assert await store.hand_out(await store.take_fence(), 5) == ()
+    (campaign,) = await store.list_campaigns()
+    with pytest.raises(BadInput):
+        await store.set_campaign_state(campaign.campaign_id, CampaignState.RUNNING)
+
+
+async def test_a_long_list_is_entered_whole(store: Store) -> None:
+    """A thousand people in several chunks, one of them twice: everybody is planned once."""
+    people = [Contact("王强", f"1380014{n:04d}") for n in range(1000)]
+    campaign = await store.start_campaign("长名单", [*people, people[0]])
+    progress = await store.campaign_progress(campaign.campaign_id)
+    assert progress is not None
+    assert (progress.persons, progress.planned) == (1000, 1000)
 
 
 async def test_busy_lines_are_counted_from_hand_out_to_end(store: Store, clock: VirtualClock) -> None:
