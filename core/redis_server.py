@@ -91,6 +91,11 @@ class RedisServer:
         self.stop()
         raise QueueError("redis-server did not start", hint=f"see {self._directory / 'redis.log'}")
 
+    def wait(self) -> None:
+        """Block until the server has ended."""
+        if self._process is not None:
+            self._process.wait()
+
     def stop(self) -> None:
         """Stop it and wait."""
         if self._process is not None and self._process.poll() is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.types import Result
     from voice.resident.persona import Persona
 
-SHOWCASE_PEOPLE = ("chen_guiying", "li_zhiqiang", "huang_family", "wu_jianhua", "zhou_min")
+SHOWCASE_PEOPLE = ("chen_guiying", "li_jianguo", "huang_meilan", "zhou_wenhui", "wu_zhiqiang")
 _READY_TIMEOUT_S = 90.0
 _CALLS_TIMEOUT_S = 900.0
 

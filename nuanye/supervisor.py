@@ -19,7 +19,7 @@ from nuanye.processes import ProcessSpec, is_ready, process_specs, spawn
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 MAX_BACKOFF_S = 30.0
-POLL_S = 0.1
+POLL_S = 0.25
 
 
 class StartError(NuanyeError):
@@ -73,12 +73,23 @@ class Supervisor:
         started = time.monotonic()
         for spec in specs:
             self._children[spec.name] = await self._launch(spec)
-        for task in asyncio.as_completed([self._await_ready(spec.name) for spec in specs]):
-            name = await task
-            child = self._children[name]
-            page = f"  {child.spec.page_url}" if child.spec.page_url else ""
-            self.report(f"✓ {child.spec.title}（{time.monotonic() - started:.1f} 秒）{page}")
+        await self._await_all(started)
         self._watchers = [asyncio.create_task(self._watch(name)) for name in self._children]
+        if self._redis is not None:
+            self._watchers.append(asyncio.create_task(self._watch_redis(self._redis)))
+
+    async def _await_all(self, started: float) -> None:
+        """Report each process as it becomes ready; the first failure ends the waiting for the others."""
+        waiting = [asyncio.create_task(self._await_ready(name)) for name in self._children]
+        try:
+            for task in asyncio.as_completed(waiting):
+                spec = self._children[await task].spec
+                page = f"  {spec.page_url}" if spec.page_url else ""
+                self.report(f"✓ {spec.title}（{time.monotonic() - started:.1f} 秒）{page}")
+        finally:
+            for waiter in waiting:
+                waiter.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _prepare_database(self) -> None:
         from casework.store import open_store
@@ -131,6 +142,13 @@ class Supervisor:
             fresh = await self._launch(child.spec)
             fresh.restarts = restarts
             self._children[name] = fresh
+
+    async def _watch_redis(self, server: RedisServer) -> None:
+        """Start Redis again when it ends; what was written is in its append-only file."""
+        while True:
+            await asyncio.to_thread(server.wait)
+            self.report("! Redis 意外退出，正在重启")
+            await asyncio.to_thread(server.start)
 
     async def stop(self) -> None:
         """Stop everything: doors first, the dialogue core and Redis last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from core.settings import Settings, load_settings
 from nuanye.processes import ProcessSpec
@@ -92,3 +95,25 @@ async def test_a_second_supervisor_is_refused(own_settings: Settings) -> None:
     for stale in ('{"pid": 99999999}', "{", '{"pid": null}'):
         run_file.write_text(stale)
         assert running_pid(own_settings) is None
+
+
+async def test_a_killed_redis_comes_back_with_its_data(
+    own_settings: Settings, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    """The embedded Redis is watched as the processes are, and keeps what was written."""
+    async with Supervisor(own_settings, lambda _: None, (server_spec(free_port(), tmp_path),)) as supervisor:
+        first = supervisor.pids()["redis"]
+        async with Redis.from_url(own_settings.redis) as client:
+            await client.set("kept", "1")
+        await asyncio.sleep(1.1)  # appendfsync everysec
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: supervisor.pids().get("redis", first) != first, within_s=15)
+
+        async def answers() -> bool:
+            try:
+                async with Redis.from_url(own_settings.redis) as client:
+                    return bool(await client.get("kept") == b"1")
+            except (RedisError, OSError):
+                return False
+
+        await eventually(answers, within_s=15)
