@@ -18,6 +18,7 @@ from casework.staff import verify_password
 from casework.store import open_store
 from core.settings import Settings
 from nuanye.cli import main
+from tests.casework.conftest import Cluster
 from tests.casework.samples import CHEN, LI, finished, intention
 
 Run = Callable[..., tuple[int, str, str]]
@@ -194,3 +195,16 @@ def test_tail_waits_for_what_is_new(run: Run, settings: Settings) -> None:
     thread.join()
     assert status == 0
     assert json.loads(out)["result"]["source"] == "web_late"
+
+
+def test_a_server_database_is_upgraded_by_command(
+    run: Run, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before `nuanye db upgrade` commands name it as the cure; after it, once or twice, they work."""
+    url = asyncio.run(postgres.create("by_command"))
+    monkeypatch.setenv("NUANYE_DATABASE_URL", url)
+    status, _, err = run("staff", "list")
+    assert (status, "nuanye db upgrade" in err) == (1, True)
+    for _ in range(2):
+        assert run("db", "upgrade")[0] == 0
+    assert _json(run, "staff", "list", "--json") == {"staff": []}
