@@ -18,6 +18,6 @@ class SessionLimits:
     dialogue_retry_ms: int = 300
     lift_pause_ms: int = 300  # answer → our first word
     farewell_pause_ms: int = 250  # our last word → BYE
-    announcement_limit_ms: int = 3_000  # early media still being recognised when the network gave up
+    announcement_limit_ms: int = 10_000  # early media still being recognised when the network gave up
     last_words_ms: int = 15_000  # "别再打了" and gone: recognise and answer it all the same
     max_call_ms: int = 900_000
