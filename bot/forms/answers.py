@@ -82,7 +82,7 @@ def beside(heard: Heard, *, skip: str = "") -> list[Update]:
 def corrections(heard: Heard, memo: Memo, *, asked: bool = False) -> list[Update]:
     """Return changes to what was said before (``唔系天河，系白云``; ``工资改成五千``).
 
-    With ``asked`` (the summary was rejected) a bare value is a change too.
+    With ``asked`` (a summary is being confirmed) a bare value is a change too.
     """
     if not asked and not _CORRECTION.search(heard.text):
         return []

@@ -53,8 +53,7 @@ def _utterance(memo: Memo, heard: Heard) -> Step:
         return endings.moved(memo, move, heard)
     if is_policy_question(heard):
         return Step(replace(memo, unclears=0), (ask(memo),), policy_question=heard.text)
-    rejected = question == "confirm_summary" and "rejected" in memo.flags
-    changes = corrections(heard, memo, asked=rejected)
+    changes = corrections(heard, memo, asked=question in ("confirm_summary", "confirm_known"))
     if changes:
         return _changed(memo, changes, heard)
     updates = parse_answer(question, heard)
@@ -79,8 +78,13 @@ def _otherwise(memo: Memo, heard: Heard) -> Step:
 
 
 def _take(memo: Memo, updates: list[Update], heard: Heard) -> Step:
-    memo = _store(replace(memo, unclears=0), updates, heard)
     first = updates[0]
+    if first.field == "hardship":
+        mentioned = memo.value("hardship") or []
+        merged = list(dict.fromkeys([*mentioned, *first.value]))
+        updates = [replace(first, value=merged)] if mentioned else updates
+        memo = replace(memo, flags=_with(memo.flags, "hardship_asked"))
+    memo = _store(replace(memo, unclears=0), updates, heard)
     if first.field == "identity":
         return _identified(memo, str(first.value), heard)
     if first.field == "convenient" and first.value is False:

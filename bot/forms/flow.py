@@ -24,6 +24,9 @@ def _answered(memo: Memo, question: str) -> bool:
         return memo.value("summary_confirmed") is True
     if question == "confirm_known":
         return "known_asked" in memo.flags
+    if question == "hardship":
+        # One that was mentioned in passing does not answer the question.
+        return "hardship_asked" in memo.flags
     return question in memo.fields
 
 

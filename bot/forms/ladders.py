@@ -56,7 +56,8 @@ def _give_up(memo: Memo, heard: Heard) -> Step:
         return Step(memo, (Say("utter_unclear"), ask(memo)))
     # An empty value says that it was asked and not understood; staff see it under needs_review.
     empty = FieldValue(None, heard.text, heard.message_id, 0.0)
-    memo = replace(memo, fields={**memo.fields, question.field: empty})
-    if question.id == "confirm_known":
-        memo = replace(memo, flags=(*memo.flags, "known_asked"))
+    memo = replace(memo, fields={question.field: empty, **memo.fields})
+    marks = {"confirm_known": "known_asked", "hardship": "hardship_asked"}
+    if question.id in marks:
+        memo = replace(memo, flags=(*memo.flags, marks[question.id]))
     return asked(memo, (Say("utter_skip"),))

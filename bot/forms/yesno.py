@@ -8,6 +8,8 @@ from bot.chinese.pinyin import closest
 from bot.chinese.text import strip_fillers
 from bot.forms.types import Heard
 
+_SORRY = re.compile(r"^(?:不好意思|唔好意思|对不起|对唔住)")
+_AFTER_YES = ("", *"的啊呀啦嘅了我你您嘛吧有在得呢噢哦喔空时好是对呗滴系")
 _PUNCTUATION = re.compile(r"[\s,，.。!！~、;；]+")
 # 没问题 and 唔错 begin like a refusal and mean yes, so they are looked for first.
 _YES_FIRST = re.compile(
@@ -50,14 +52,18 @@ _HOMOPHONES = {
 def yes_no(heard: Heard) -> tuple[bool, float] | None:
     """Return the answer and how sure it is; ``None`` when it is neither."""
     text = _PUNCTUATION.sub("", strip_fillers(heard.text)) or _PUNCTUATION.sub("", heard.text)
+    text = _SORRY.sub("", text)
     if not text:
         return None
     if _YES_FIRST.match(text):
         return True, 0.95
     if _NO.match(text):
         return False, 0.95
-    if _YES.match(text) or text in {"恩", "啊", "哦"}:
-        return True, 0.95
+    yes = _YES.match(text)
+    if yes:
+        # 是等 is 是的 misheard: still a yes, but not as sure as a word that is one.
+        odd = len(text) <= 3 and text[yes.end() : yes.end() + 1] not in _AFTER_YES
+        return True, 0.75 if odd else 0.95
     if heard.sure("affirm", 0.7):
         return True, round(min(0.9, heard.confidence), 2)
     if heard.sure("deny", 0.7):
