@@ -70,6 +70,7 @@ class TcpWire(_Guarded, TcpSipTransport):
 
     async def start(self) -> None:
         """Listen; ``local_addr`` then holds the real port."""
+        self._serving: set[asyncio.Task[None]] = set()
         await super().start()
         if self._server is not None:
             self.local_addr = self._server.sockets[0].getsockname()[:2]
@@ -93,6 +94,14 @@ class TcpWire(_Guarded, TcpSipTransport):
                 await asyncio.wait_for(writer.wait_closed(), _CONNECT_S)
             except (OSError, TimeoutError):
                 continue
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def _handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+        await super()._handle_connection(reader, writer)
 
 
 Wire = UdpWire | TcpWire

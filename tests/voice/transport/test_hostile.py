@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from tests.voice.transport.lines import OUR_HZ, PORTS, task_for, until
 from tests.voice.transport.sounds import tone
@@ -164,3 +165,20 @@ async def test_nothing_is_left_after_the_context(kind: str, open_sockets: Callab
     await asyncio.sleep(0.05)
     assert asyncio.all_tasks() == tasks
     assert open_sockets() == sockets
+
+
+def test_a_call_works_under_uvloop() -> None:
+    """aiosipua's own UDP transport is deaf there; ours is not, and leaves nothing behind either."""
+
+    async def main() -> set[asyncio.Task[object]]:
+        for kind in ("udp", "tcp"):
+            options = SipOptions(kind=kind, ports=PORTS)
+            async with AnsweringTransport(silent_person, kind=kind) as far, SipTransport(options) as ours:
+                await still_works(ours, far.uri)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    loop = uvloop.new_event_loop()
+    try:
+        assert loop.run_until_complete(main()) == set()
+    finally:
+        loop.close()
