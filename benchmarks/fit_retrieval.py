@@ -41,7 +41,7 @@ class LeaveOneOut:
     def __init__(self, evidence: Evidence, cache: Any) -> None:
         self.evidence, self.cache = evidence, cache
         vectors = evidence.row_vectors
-        kernel = (evidence.row_grams @ evidence.row_grams.T).toarray() + vectors @ vectors.T
+        kernel = (evidence.row_grams.T @ evidence.row_grams).toarray() + vectors @ vectors.T
         self.inverse = np.linalg.inv(kernel + RIDGE * np.eye(len(kernel)))
 
     def scores(self, queries: list[str]) -> tuple[Array, Array]:
@@ -224,7 +224,8 @@ def _fit_thresholds(table: Array, rank: Array, unrelated: Array, known: int) -> 
         wrong = np.mean(rank[part][said[part]] > 0) if said[part].any() else 0.0
         astray = np.mean(unrelated[part][said[part]]) if said[part].any() else 0.0
         print(
-            f"{name:12s} answered {said[part].mean():.3f} (not first choice {wrong:.3f}, unrelated {astray:.3f})  "
+            f"{name:12s} answered {said[part].mean():.3f} "
+            f"(not first choice {wrong:.3f}, unrelated {astray:.3f})  "
             f"asked {np.mean(~said[part] & ~silent[part]):.3f}  unknown {silent[part].mean():.3f}"
         )
     return {

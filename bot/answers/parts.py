@@ -15,9 +15,9 @@ from core.types import Source
 _OVERVIEW_CHARS = 110  # of one part; a phone screen shows about 20 characters a line
 _SPOKEN_CHARS = 60
 _NAMED_KINDS = ("official", "law_text", "news")
-_LINK_ORDER = ("official", "law_text", "news", "secondary", "mirror", "code")
 _MAX_LINKS = 2
-_TRAILING_NOTE = re.compile(r"（[^（）]*）$")
+# Remarks on how we came by a page; they mean nothing to a citizen.
+_STAFF_NOTE = re.compile(r"（[^（）]*(?:库|镜像|摘录|推定|节选|见到|文中|转载站|未打开)[^（）]*）")
 
 
 def effective_status(entry: PolicyEntry, today: date) -> str:
@@ -71,13 +71,11 @@ def spoken_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phr
 def sources(entry: PolicyEntry) -> tuple[Source, ...]:
     """What the answer rests on: links that may be handed out, else the document without a link."""
     document = facet_items(entry, "basis")[0]
-    linked = sorted(
-        (source for source in entry.source if source.show_link),
-        key=lambda source: _LINK_ORDER.index(source.kind),
-    )
+    # The file lists the weightiest page first; a code archive's own title says nothing.
+    linked = sorted((source for source in entry.source if source.show_link), key=_is_archive)
     if linked:
         return tuple(
-            Source(entry.id, rewrite_dates(source.title), document, entry.as_of, source.url)
+            Source(entry.id, _public_title(source, document), document, entry.as_of, source.url)
             for source in linked[:_MAX_LINKS]
         )
     return (Source(entry.id, _hidden_title(entry), document, entry.as_of),)
@@ -85,12 +83,18 @@ def sources(entry: PolicyEntry) -> tuple[Source, ...]:
 
 def _hidden_title(entry: PolicyEntry) -> str:
     """A hidden source is named only where its title is that of a document, not of a web page."""
+    document = facet_items(entry, "basis")[0]
     named = [source for source in entry.source if source.kind in _NAMED_KINDS]
-    return rewrite_dates(_plain(named[0])) if named else facet_items(entry, "basis")[0]
+    return _public_title(named[0], document) if named else document
 
 
-def _plain(source: SourceRef) -> str:
-    return _TRAILING_NOTE.sub("", source.title)
+def _public_title(source: SourceRef, document: str) -> str:
+    title = _STAFF_NOTE.sub("", source.title)
+    return document if _is_archive(source) else rewrite_dates(title)
+
+
+def _is_archive(source: SourceRef) -> bool:
+    return source.kind == "code"
 
 
 def _facet_lines(entry: PolicyEntry, facet: str, phrases: Phrases, hotline: str) -> list[str]:

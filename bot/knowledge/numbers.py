@@ -13,7 +13,7 @@ _DIGITS = {char: value for value, char in enumerate("零一二三四五六七八
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 _SCALES = {"万": Decimal(10_000), "亿": Decimal(100_000_000)}
 _ARABIC = re.compile(r"(\d+(?:,\d{3})+|\d+)(\.\d+)?\s*([百千]?[万亿]?)")
-_CHINESE = re.compile(r"[零〇幺一二两三四五六七八九十百千万亿]+(?:点[零〇一二三四五六七八九]+)?")
+_CHINESE = re.compile(r"[零〇幺一二两三四五六七八九十百千万亿]+(?:点[零〇一二三四五六七八九]+[万亿]*)?")
 # A lone 一 and the words below count nothing.
 _WORDS = re.compile(
     r"一般|一次性|一次|一律|一样|一定|一起|一直|一并|一些|一下|统一|进一步|第一|万一|一旦|唯一|一致|之一|百分之|分之"
@@ -47,12 +47,17 @@ def _readings(token: str) -> frozenset[Decimal]:
     whole, _, fraction = token.partition("点")
     if not fraction and len(whole) > 1 and all(char in _DIGITS for char in whole):
         return frozenset({Decimal("".join(str(_DIGITS[char]) for char in whole))})
-    tail = Decimal("0." + "".join(str(_DIGITS[char]) for char in fraction)) if fraction else Decimal(0)
     scale = Decimal(1)
+    while fraction and fraction[-1] in _SCALES:
+        scale *= _SCALES[fraction[-1]]
+        fraction = fraction[:-1]
+    tail = Decimal("0." + "".join(str(_DIGITS[char]) for char in fraction)) if fraction else Decimal(0)
+    if fraction:
+        return frozenset({_whole(whole) + tail, (_whole(whole) + tail) * scale})
     while whole and whole[-1] in _SCALES:
         scale *= _SCALES[whole[-1]]
         whole = whole[:-1]
-    base = _whole(whole) + tail
+    base = _whole(whole)
     return frozenset({base, base * scale})
 
 

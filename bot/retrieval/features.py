@@ -33,7 +33,7 @@ class Evidence:
     """Fitted scorers.
 
     Training rows are all questions, then titles, summaries, and lines that no entry answers; those
-    lines are the classifier's last class.
+    lines are the classifier's last class. Sparse matrices are terms x entries or terms x rows.
     """
 
     owner: Array  # entry position of each question
@@ -72,10 +72,10 @@ class Evidence:
             owner=owner,
             grams=grams,
             sounds=sounds,
-            body_grams=body_grams,
+            body_grams=body_grams.T.tocsr(),
             body_terms=np.asarray(body_grams.sum(axis=0)).ravel() > 0,
-            body_sounds=sounds.transform(bodies),
-            row_grams=row_grams,
+            body_sounds=sounds.transform(bodies).T.tocsr(),
+            row_grams=row_grams.T.tocsr(),
             row_vectors=vectors,
             mean=mean,
             weights=weights,
@@ -85,15 +85,15 @@ class Evidence:
     def kernel(self, queries: Sequence[str], vectors: Matrix) -> Array:
         """Similarity of each query to each training row; ``vectors`` are centred, one a query."""
         return np.asarray(
-            (self.grams.transform(queries) @ self.row_grams.T).toarray() + vectors @ self.row_vectors.T
+            (self.grams.transform(queries) @ self.row_grams).toarray() + vectors @ self.row_vectors.T
         )
 
     def static(self, queries: Sequence[str], vectors: Matrix) -> dict[str, Array]:
         """Scores (queries x entries) that do not depend on the entries' sample questions."""
         first = len(self.owner)
         return {
-            "body": (self.grams.transform(queries) @ self.body_grams.T).toarray(),
-            "sound": (self.sounds.transform(queries) @ self.body_sounds.T).toarray(),
+            "body": (self.grams.transform(queries) @ self.body_grams).toarray(),
+            "sound": (self.sounds.transform(queries) @ self.body_sounds).toarray(),
             "title": vectors @ self.row_vectors[first : first + self.size].T,
             "summary": vectors @ self.row_vectors[first + self.size : first + 2 * self.size].T,
         }

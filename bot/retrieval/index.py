@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from bot.retrieval.normalise import normalise
 from bot.retrieval.types import Candidate, Ranking
 
 _CANDIDATES = 5
+# All that we know is written in Chinese; the n-grams of anything else match by accident.
+_CHINESE = re.compile(r"[㐀-鿿]")
 _MIN_CHARS = 2  # a single character asks nothing
 _CONTEXT_CONFIDENCE = 0.9  # the form says so, nothing was measured
 
@@ -47,7 +50,7 @@ class PolicyIndex:
         Any text is accepted; what is empty or no question gives ``unknown``.
         """
         query = normalise(question)
-        if len(query.replace(" ", "")) < _MIN_CHARS:
+        if len(query.replace(" ", "")) < _MIN_CHARS or not _CHINESE.search(query):
             return Ranking((), "unknown")
         known = next((entry for entry in self.entries if entry.id == context_policy_id), None)
         if known is not None and names_nothing(query):
