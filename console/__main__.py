@@ -8,10 +8,10 @@ import signal
 import sys
 
 from aiohttp import web
-from redis.asyncio import Redis
 
 from casework.store import open_store
 from console.app import check_static, create_app
+from console.live import connect
 from core.errors import NuanyeError
 from core.logs import configure_logs, get_log
 from core.settings import Settings, load_settings
@@ -24,7 +24,7 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     check_static()
     async with await open_store(settings) as store:
-        redis = Redis.from_url(settings.redis)
+        redis = connect(settings.redis)
         runner = web.AppRunner(create_app(settings, store, redis), access_log=None, shutdown_timeout=5)
         try:
             await runner.setup()

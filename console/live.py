@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from core.clock import Clock
@@ -14,6 +16,11 @@ from core.streams import RESULTS_STREAM
 _log = get_log("live")
 _BLOCK_MS = 2000
 _RETRY_MS = 3000
+
+
+def connect(url: str) -> Redis:
+    """Return a client that gives up at once: a page must not wait for a Redis that is away."""
+    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=2)
 
 
 class Hub:
