@@ -169,6 +169,8 @@ class Inbox:
         except NuanyeError as error:
             # The turn is still in the store: the sweep tries again.
             _log.error("drain_failed", code=error.code, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - supervised: the sweep starts the drain again
+            _log.error("drain_failed", code="error", reason=type(error).__name__)
         finally:
             with suppress(QueueError):
                 await self._store.release(conversation_id, owner)
@@ -262,4 +264,6 @@ class Inbox:
                 await service()
             except QueueError as error:
                 _log.error("inbox_service_failed", code=error.code, reason=str(error))
+            except Exception as error:  # noqa: BLE001 - supervised: without it nobody would be answered
+                _log.error("inbox_service_failed", code="error", reason=type(error).__name__)
             await asyncio.sleep(1)

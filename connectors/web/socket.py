@@ -22,6 +22,7 @@ SOCKETS = Gauge("nuanye_chat_sockets", "Open streaming connections of the web ch
 
 HELLO_TIMEOUT_S = 10
 HEARTBEAT_S = 20
+LOOK_AGAIN_S = 5
 MAX_BAD_FRAMES = 20
 CLOSE_UNAUTHORISED = 4401
 
@@ -100,7 +101,9 @@ class Sockets:
                         await _say(socket, wire.render_page(page))
                     cursor, first = page.cursor, False
                     if not page.events:
-                        await ready.wait()
+                        # Redis tells of news at most once: now and then the log itself is asked.
+                        with suppress(TimeoutError):
+                            await asyncio.wait_for(ready.wait(), LOOK_AGAIN_S)
         except BadInput as error:
             await self._say_error(socket, error)
         except QueueError as error:

@@ -16,6 +16,8 @@ from tests.eventually import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.net]
 
+expect.set_options(timeout=15_000)
+
 OpenChat = Callable[..., Awaitable[tuple[Page, Door]]]
 
 

@@ -47,7 +47,7 @@ export class Conversation {
   }
 
   focus(): void {
-    this.log.focus();
+    this.log.focus({ preventScroll: true });
   }
 
   /** Shows what the server's log holds; entries already shown are passed over. */
