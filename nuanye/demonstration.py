@@ -119,7 +119,7 @@ def _next_line(script: Script, asked: str) -> str:
 
 async def _place_call(settings: Settings, script: Script, report: Report) -> dict[str, Any]:
     from casework.store import open_store
-    from nuanye.showcase import residents, start_campaign
+    from nuanye.showcase import campaign, residents
 
     async with (
         await open_store(settings) as store,
@@ -127,8 +127,8 @@ async def _place_call(settings: Settings, script: Script, report: Report) -> dic
         residents([script.resident]) as people,
     ):
         before = await newest_entry(redis, RESULTS_STREAM)
-        campaign_id = await start_campaign(store, people, "演示")
-        entry_id, result = await campaign_result(redis, before, campaign_id, _CALL_TIMEOUT_S)
+        async with campaign(store, people, "演示") as campaign_id:
+            entry_id, result = await campaign_result(redis, before, campaign_id, _CALL_TIMEOUT_S)
         stored = await store.get_call(result.source)
     if stored is None or not stored.record.recording:
         raise DemoError("the call left no recording")

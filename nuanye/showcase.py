@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 
-from casework.types import Contact
-from console.texts import load_texts
+from casework.types import CampaignState, Contact
 from core.clock import CHINA, SystemClock
 from core.errors import NuanyeError
 from core.ids import mask_name
 from core.settings import Settings
 from core.streams import RESULTS_STREAM, newest_entry
+from core.titles import DISPOSITIONS
 
 if TYPE_CHECKING:
     from casework.store import Store
@@ -91,16 +91,25 @@ async def _addresses(process: asyncio.subprocess.Process) -> dict[str, str]:
     raise ResidentsError("the synthetic residents did not start", hint="nuanye resident --help")
 
 
-async def start_campaign(store: Store, people: Sequence[ReadyResident], name: str) -> str:
-    """Plan one call to each resident at once, outside calling hours too; return the campaign's id."""
-    campaign = await store.start_campaign(name, [person.contact() for person in people], ignore_window=True)
-    return campaign.campaign_id
+@asynccontextmanager
+async def campaign(store: Store, people: Sequence[ReadyResident], name: str) -> AsyncIterator[str]:
+    """Call each resident at once, outside calling hours too; gives the campaign's id.
+
+    It is stopped at the end: nobody is at home at these addresses when a redial would be due.
+    """
+    contacts = [person.contact() for person in people]
+    started = await store.start_campaign(name, contacts, ignore_window=True)
+    try:
+        yield started.campaign_id
+    finally:
+        progress = await store.campaign_progress(started.campaign_id)
+        if progress is not None and progress.campaign.state in {CampaignState.RUNNING, CampaignState.PAUSED}:
+            await store.set_campaign_state(started.campaign_id, CampaignState.STOPPED)
 
 
 async def run_showcase(settings: Settings, say: Callable[[str], None]) -> None:
     """Call the residents and show each result as it reaches the stream."""
     from casework.store import open_store
-    from nuanye.demonstration import results_of_campaign
 
     say("演示：呼叫五位模拟居民（虚构人物），结果进入共享队列后显示在这里和工作台。")
     async with (
@@ -109,20 +118,38 @@ async def run_showcase(settings: Settings, say: Callable[[str], None]) -> None:
         residents(SHOWCASE_PEOPLE) as people,
     ):
         before = await newest_entry(redis, RESULTS_STREAM)
-        today = SystemClock().now().astimezone(CHINA).strftime("%m-%d %H:%M")
-        campaign_id = await start_campaign(store, people, f"演示回访 {today}")
-        matched = 0
-        async for _, result in results_of_campaign(redis, before, campaign_id, len(people), _CALLS_TIMEOUT_S):
-            call = await store.get_call(result.source)
-            address = call.record.callee_address if call else ""
-            called = next((person for person in people if person.address == address), None)
-            say(f"  {_line(called, result)}")
-            matched += called is not None and called.expected == result.disposition
+        async with campaign(store, people, f"演示回访 {_now()}") as campaign_id:
+            matched = await _show_results(store, redis, (before, campaign_id), people, say)
         say(f"演示结束：{len(people)} 通电话，{matched} 通的结果与剧本一致。")
+
+
+async def _show_results(
+    store: Store,
+    redis: Redis,
+    where: tuple[str, str],
+    people: Sequence[ReadyResident],
+    say: Callable[[str], None],
+) -> int:
+    """Show each result of the campaign; return how many are as the residents' files promise."""
+    from nuanye.demonstration import results_of_campaign
+
+    matched = 0
+    before, campaign_id = where
+    async for _, result in results_of_campaign(redis, before, campaign_id, len(people), _CALLS_TIMEOUT_S):
+        call = await store.get_call(result.source)
+        address = call.record.callee_address if call else ""
+        called = next((person for person in people if person.address == address), None)
+        say(f"  {_line(called, result)}")
+        matched += called is not None and called.expected == result.disposition
+    return matched
+
+
+def _now() -> str:
+    return SystemClock().now().astimezone(CHINA).strftime("%m-%d %H:%M")
 
 
 def _line(called: ReadyResident | None, result: Result) -> str:
     said = [f"登记 {len(result.fields)} 项"] if result.fields else []
     review = ["待复核"] if result.needs_review else []
     name = mask_name(called.persona.name) if called else "居民"
-    return "  ".join([name, load_texts().name("dispositions", result.disposition or ""), *said, *review])
+    return "  ".join([name, DISPOSITIONS[result.disposition] if result.disposition else "", *said, *review])
