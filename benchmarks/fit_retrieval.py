@@ -159,8 +159,7 @@ def fit() -> dict[str, Any]:
     noised, foreign = homophones(questions), [normalise(line) for line in lines]
     left_out = LeaveOneOut(evidence, cache)
     (clean, clean_odd), (noisy, noisy_odd) = left_out.scores(questions), left_out.scores(noised)
-    for position, name in enumerate(FEATURES):
-        print(describe(name, ranks(clean[:, :, position], truth)))
+    _print_scorers(clean, truth)
     mean, scale = clean.mean(axis=(0, 1)), clean.std(axis=(0, 1))
     scaled = [(part - mean) / scale for part in (clean, noisy)]
     fused = cross_fuse(scaled, truth)
@@ -191,6 +190,11 @@ def fit() -> dict[str, Any]:
         "weights": _rounded(weights),
         **decision,
     }
+
+
+def _print_scorers(clean: Array, truth: Array) -> None:
+    for position, name in enumerate(FEATURES):
+        print(describe(name, ranks(clean[:, :, position], truth)))
 
 
 def _unrelated(fused: Array, truth: Array, entries: tuple[PolicyEntry, ...]) -> Array:

@@ -73,18 +73,19 @@ def sources(entry: PolicyEntry) -> tuple[Source, ...]:
     document = facet_items(entry, "basis")[0]
     # The file lists the weightiest page first; a code archive's own title says nothing.
     linked = sorted((source for source in entry.source if source.show_link), key=_is_archive)
-    if linked:
-        return tuple(
-            Source(entry.id, _public_title(source, document), document, entry.as_of, source.url)
-            for source in linked[:_MAX_LINKS]
-        )
-    return (Source(entry.id, _hidden_title(entry), document, entry.as_of),)
+    links = [
+        Source(entry.id, _public_title(source, document), document, entry.as_of, source.url)
+        for source in linked[:_MAX_LINKS]
+    ]
+    if links and not entry.wording.document_first:
+        return tuple(links)
+    return (Source(entry.id, _hidden_title(entry), document, entry.as_of), *links)
 
 
 def _hidden_title(entry: PolicyEntry) -> str:
     """A hidden source is named only where its title is that of a document, not of a web page."""
     document = facet_items(entry, "basis")[0]
-    named = [source for source in entry.source if source.kind in _NAMED_KINDS]
+    named = [item for item in entry.source if item.kind in _NAMED_KINDS and not item.show_link]
     return _public_title(named[0], document) if named else document
 
 

@@ -46,12 +46,14 @@ class Wording:
     """What a citizen reads where an entry's own text is written for staff.
 
     ``title`` fits a button; ``replace`` holds pairs of what stands in the entry and what is shown
-    instead; ``caution`` is one more sentence that every written answer carries.
+    instead; ``caution`` is one more sentence that every written answer carries; ``document_first``
+    where the pages that may be linked are only about a side issue.
     """
 
     title: str = ""
     caution: str = ""
     replace: tuple[tuple[str, str], ...] = ()
+    document_first: bool = False
 
     def shown(self, text: str) -> str:
         """``text`` as a citizen reads it."""

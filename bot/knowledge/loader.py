@@ -119,6 +119,7 @@ def _wording(raw: Any) -> Wording:
         title=str(own.get("title", "")),
         caution=str(own.get("caution", "")),
         replace=tuple(pairs.items()) if isinstance(pairs, dict) else (),
+        document_first=own.get("document_first") is True,
     )
 
 

@@ -106,11 +106,13 @@ def _wording_problems(value: Any, raw: Mapping[str, Any]) -> Iterable[str]:
     if not isinstance(value, dict):
         yield "entry: must be a mapping"
         return
-    for key in sorted(value.keys() - {"title", "caution", "replace"}):
+    for key in sorted(value.keys() - {"title", "caution", "replace", "document_first"}):
         yield f"{key}: no such field"
     for key in sorted(value.keys() & {"title", "caution"}):
         if not isinstance(value[key], str) or not value[key].strip():
             yield f"{key}: must be text"
+    if not isinstance(value.get("document_first", False), bool):
+        yield "document_first: must be true or false"
     pairs = value.get("replace", {})
     if not isinstance(pairs, dict) or not all(isinstance(new, str) for new in pairs.values()):
         yield "replace: must map text to text"

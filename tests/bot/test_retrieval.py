@@ -59,7 +59,7 @@ def test_the_beginning_of_an_oversized_question_is_still_understood() -> None:
 
 @pytest.mark.slow
 def test_an_entry_is_found_by_its_title_and_its_short_title() -> None:
-    """Buttons send titles, so a title must lead to its own entry; at most two short ones may be asked back."""
+    """Buttons send titles, so a title must lead to its own entry; few short ones may miss."""
     missed = [item.id for item in entries() if index().search(item.title).candidates[0].policy_id != item.id]
     assert missed == []
     short = [
