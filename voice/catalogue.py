@@ -57,7 +57,7 @@ def read_catalogue(path: Path = _CATALOGUE) -> tuple[Model, ...]:
 
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries = raw["models"]
+        entries = list(raw["models"])
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
         raise ModelError(f"{path.name} cannot be read ({type(error).__name__})") from error
     return tuple(_entry(path, item) for item in entries)

@@ -17,7 +17,7 @@ MAX_CHARS_PER_SECOND = 12.0
 _MIN_LOOP_CHARS = 2
 _ECHO_RUN = 3
 _PUNCTUATION = str.maketrans({",": "，", "?": "？", "!": "！", ";": "；", ":": "：", "、": "、"})
-_WORD = re.compile(r"[0-9A-Za-z\u3400-\u9fff]")
+_WORD = re.compile(r"[^\W_]")
 # Credits that subtitle files taught the model; nobody says them to an employment service.
 _INVENTED = re.compile(r"字幕|点赞|打赏支持|明镜与|点点栏目|独播剧场|Amara", re.IGNORECASE)
 
@@ -30,7 +30,7 @@ def _simplifier() -> Any:
 
 
 def bare(text: str) -> str:
-    """Return only the letters, digits and Chinese characters of ``text``."""
+    """Return only the letters, digits and characters of ``text``."""
     return "".join(_WORD.findall(text))
 
 

@@ -34,6 +34,7 @@ _SILENCE_DBOV = -62.0
 _MAX_NEW_TOKENS = 96
 _MAX_PROMPT_TOKENS = 120
 _NO_SPEECH = 0.6
+_PROMPT_DOUBT = 0.3
 _DOUBTFUL_LOGPROB = -1.0
 _HOPELESS_LOGPROB = -1.8
 _UNWANTED = re.compile(r"[\uff10-\uff19a-z]")
@@ -115,7 +116,8 @@ class WhisperRecognizer:
         speech_ms = heard.end_ms - heard.start_ms
         window = min(_FULL_WINDOW, round(samples.size / _HOP + _PADDING_S * 100) // 2 * 2)
         best = self._decode(features, window, hints)
-        if hints and guards.is_echo(best.text, hints):
+        # Over noise it recites the prompt with confidence; its doubt that anybody spoke gives it away.
+        if hints and (best.no_speech > _PROMPT_DOUBT or guards.is_echo(best.text, hints)):
             best = self._decode(features, window, ())
         if guards.is_looping(best.text) or guards.is_too_fast(best.text, speech_ms):
             best = self._decode(features, _FULL_WINDOW, ())
