@@ -16,6 +16,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 from rasa_sdk.executor import ActionExecutor
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from bot.actions.memory import memo_of
 from bot.chinese.text import has_content, normalise
@@ -133,7 +134,7 @@ async def answer_turn(model: LoadedModel, turn: Turn) -> Answer:
         tracker = await processor.run_action_extract_slots(collector, tracker)
         await processor._run_prediction_loop(collector, tracker)
         await processor.save_tracker(tracker)
-    except (asyncio.CancelledError, DialogueError):
+    except (asyncio.CancelledError, DialogueError, RedisError):
         raise
     except Exception as error:
         raise DialogueError(f"the turn failed ({type(error).__name__})") from error

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from rasa.core.lock_store import LockError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -80,6 +81,10 @@ class Core:
                 answer = await answer_turn(self.model or model, turn)
                 await self.redis.set(key, to_json(answer), ex=ANSWER_SECONDS)
                 return answer
+        except LockError as error:
+            raise DialogueUnavailable(
+                "the conversation is busy", hint="try again in a few seconds"
+            ) from error
         except RedisError as error:
             raise QueueError(f"Redis failed ({type(error).__name__})", hint="nuanye doctor") from error
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import random
+import shutil
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -157,8 +159,9 @@ async def test_a_newer_model_is_served_without_dropping_turns(
 ) -> None:
     """While a model is loaded, turns are answered; afterwards the newer one is in force."""
     newer = trained_model.with_name("dialogue-newer.tar.gz")
-    newer.write_bytes(trained_model.read_bytes())
-    os.utime(newer, (os.stat(trained_model).st_mtime + 60,) * 2)
+    await asyncio.to_thread(shutil.copyfile, trained_model, newer)
+    later = time.time() + 60
+    os.utime(newer, (later, later))
     reload = asyncio.create_task(client.post("/v1/model/reload"))
     statuses = []
     while not reload.done():
@@ -168,7 +171,7 @@ async def test_a_newer_model_is_served_without_dropping_turns(
     assert set(statuses) == {200}
     assert core.model.path == newer
     assert (await (await client.post("/v1/model/reload")).json())["reloaded"] is False
-    newer.unlink()
+    await asyncio.to_thread(newer.unlink)
 
 
 async def test_a_long_chat_keeps_its_slots_though_its_history_is_cut(core: Any) -> None:
