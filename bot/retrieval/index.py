@@ -16,6 +16,7 @@ from bot.retrieval.embed import embed_query
 from bot.retrieval.features import Evidence
 from bot.retrieval.follow_up import adds_to_last, names_nothing
 from bot.retrieval.normalise import normalise
+from bot.retrieval.threads import single_thread
 from bot.retrieval.types import Candidate, Ranking
 
 _CANDIDATES = 5
@@ -61,8 +62,10 @@ class PolicyIndex:
         return self._rank(f"{normalise(known.title)} {query}")
 
     def _rank(self, query: str) -> Ranking:
-        evidence, foreign = self.evidence.scores(query, embed_query(query))
-        fused = self.calibration.fuse(evidence)
+        vector = embed_query(query)
+        with single_thread():
+            evidence, foreign = self.evidence.scores(query, vector)
+            fused = self.calibration.fuse(evidence)
         signal = signals(fused, evidence, self.evidence.coverage(query), foreign)
         first, third = self.calibration.chances(signal)
         return self._ranking(fused, first, third)

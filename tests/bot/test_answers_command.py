@@ -18,7 +18,8 @@ def cli(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     """The command with the index that the other tests already loaded."""
     import bot.retrieval
 
-    monkeypatch.setattr(bot.retrieval.PolicyIndex, "load", lambda entries, cache: index())
+    loaded = index()
+    monkeypatch.setattr(bot.retrieval.PolicyIndex, "load", lambda entries, cache: loaded)
     app = typer.Typer()
     app.command()(command.ask)
     return app
