@@ -112,7 +112,7 @@ class Conversation:
     async def _next(self, unsaid: tuple[Clause, ...]) -> Answer | None:
         """Wait for what the resident does and return the core's answer; ``None``: the call is over."""
         while True:
-            match await self._parts.inbox.get():
+            match await self._perceive():
                 case Gone():
                     return None
                 case Farewell() as farewell:
@@ -131,6 +131,13 @@ class Conversation:
                     if not self._wanted(perception):
                         continue
                     return await self._respond(perception, unheard=bool(unsaid))
+
+    async def _perceive(self) -> Input:
+        try:
+            async with asyncio.timeout(self._parts.limits.idle_ms / 1000):
+                return await self._parts.inbox.get()
+        except TimeoutError:
+            return Quiet()
 
     def _at_a_loss(self, perception: Perception) -> bool:
         """No recogniser is left and the open question offers no keys."""

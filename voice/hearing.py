@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from core.errors import EngineError
 from core.logs import get_log
 from core.types import AudioFrame, Transcript
 from voice.endpointing import SpeechEnded, SpeechStarted
@@ -219,10 +218,10 @@ class Ear:
         segment = self._segment
         if segment is None:
             return
-        if segment.task is not None and segment.decided_ms and not self._senses.recognizer.streaming:
+        if segment.decided_ms:
             # Only a noise after words whose recognition it had stopped: recognise them after all.
-            segment.ended = SpeechEnded(segment.start_ms, segment.frames[-1].at_ms, 0, _UNCLEAR_MS)
-            self._start(segment, segment.replay())
+            now = self._senses.now_ms()
+            self._end(SpeechEnded(segment.start_ms, segment.frames[-1].at_ms, now, _UNCLEAR_MS))
             return
         if segment.task is not None:
             segment.task.cancel()
@@ -248,13 +247,16 @@ class Ear:
                     segment.partial = transcript.text
                     if transcript.final:
                         final = transcript
-        except (EngineError, TimeoutError) as error:
-            self.failures += 1
-            _LOG.warning("recognizer_failed", error=type(error).__name__, failures=self.failures)
-            self._settle(segment, Unclear("recognizer", segment.start_ms, self._senses.now_ms()))
+        except Exception as error:  # noqa: BLE001 - supervised: an engine's surprise must not leave the call waiting
+            self._failed(segment, error)
             return
         self.failures = 0
         self._settle(segment, self._perceived(segment, final))
+
+    def _failed(self, segment: _Segment, error: Exception) -> None:
+        self.failures += 1
+        _LOG.warning("recognizer_failed", error=type(error).__name__, failures=self.failures)
+        self._settle(segment, Unclear("recognizer", segment.start_ms, self._senses.now_ms()))
 
     def _perceived(self, segment: _Segment, final: Transcript | None) -> Perception:
         ended = segment.ended

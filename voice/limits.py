@@ -20,4 +20,5 @@ class SessionLimits:
     farewell_pause_ms: int = 250  # our last word → BYE
     announcement_limit_ms: int = 10_000  # early media still being recognised when the network gave up
     last_words_ms: int = 15_000  # "别再打了" and gone: recognise and answer it all the same
+    idle_ms: int = 60_000  # nothing at all happened, not even silence: on hold, or a part of ours is stuck
     max_call_ms: int = 900_000

@@ -30,17 +30,31 @@ from voice.session import CallSession, Equipment
 pytestmark = [pytest.mark.slow, pytest.mark.sip, pytest.mark.net, pytest.mark.rasa]
 
 
-@asynccontextmanager
-async def dialogue_core(settings: Settings) -> AsyncIterator[None]:
-    """`python -m bot` until the context ends."""
-    environ = {
+def environment(settings: Settings) -> dict[str, str]:
+    return {
         **os.environ,
         "NUANYE_DATA_DIR": str(settings.data_dir),
         "NUANYE_MODELS_DIR": str(settings.models_dir),
         "NUANYE_REDIS_URL": settings.redis_url,
         "NUANYE_DIALOGUE_PORT": str(settings.dialogue_port),
     }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", env=environ)
+
+
+async def train(settings: Settings) -> None:
+    """A model of the repository's present state, from the cache or trained now.
+
+    In a process of its own: importing Rasa here would replace the event loop policy.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot.train", env=environment(settings)
+    )
+    assert await process.wait() == 0
+
+
+@asynccontextmanager
+async def dialogue_core(settings: Settings) -> AsyncIterator[None]:
+    """`python -m bot` until the context ends."""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", env=environment(settings))
 
     async def healthy() -> bool:
         assert process.returncode is None
@@ -89,10 +103,8 @@ async def test_residents_are_understood_over_real_sip(
     settings: Settings, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     """A follow-up is completed with its evidence, an opt-out is honoured, and pauses stay short."""
-    from bot.train import ensure_model
-
-    model = ensure_model(replace(settings, models_dir=tmp_path / "models"), quiet=True)
-    settings = replace(settings, models_dir=model.parent, dialogue_port=free_port())
+    settings = replace(settings, models_dir=tmp_path / "models", dialogue_port=free_port())
+    await train(settings)
     people = ("chen_guiying", "zheng_xiaoyan")
     async with dialogue_core(settings), phone_door(settings) as (equipment, speaker):
         await speaker.prefetch_fixed()

@@ -300,7 +300,20 @@ class DyingRecognizer:
             yield Transcript("我", False, 1.0, frame.at_ms, frame.at_ms)
 
 
-@pytest.mark.parametrize("recognizer", [HangingRecognizer(), DyingRecognizer()])
+class SurprisingRecognizer:
+    """Raises what no contract mentions."""
+
+    streaming = False
+
+    async def transcribe(
+        self, frames: AsyncIterator[AudioFrame], hints: tuple[str, ...] = ()
+    ) -> AsyncIterator[Transcript]:
+        async for _ in frames:
+            raise ZeroDivisionError
+        yield Transcript("", True, 0.0, 0, 0)
+
+
+@pytest.mark.parametrize("recognizer", [HangingRecognizer(), DyingRecognizer(), SurprisingRecognizer()])
 def test_after_two_recogniser_failures_keys_go_on(recognizer: Recognizer) -> None:
     """Each failure is an unclear turn; then speech is no longer waited for and keys still work."""
 
@@ -382,6 +395,48 @@ def test_going_on_after_a_pause_is_one_utterance() -> None:
     rig.recognizer = Slow(rig.transport.words)
     rig.call()
     assert [turn.text for turn in dialogue.turns[1:]] == ["我想做家政"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_cough_after_the_answer_does_not_lose_it(streaming: bool) -> None:
+    """A noise while the words are being recognised neither drops nor doubles them."""
+
+    class Slow(ScriptedRecognizer):
+        async def transcribe(
+            self, frames: AsyncIterator[AudioFrame], hints: tuple[str, ...] = ()
+        ) -> AsyncIterator[Transcript]:
+            import asyncio
+
+            async for transcript in super().transcribe(frames, hints):
+                if transcript.final:
+                    await asyncio.sleep(1.0)
+                yield transcript
+
+    async def resident(person: Person) -> None:
+        await person.reply("我想做家政", 700)
+        await person.wait(900)
+        person.peer.say(hum(80))
+
+    dialogue = scripted(asked("wanted_jobs", IDENTITY), BYE)
+    rig = Rig(resident, dialogue)
+    rig.recognizer = Slow(rig.transport.words, streaming=streaming)
+    rig.call()
+    assert [turn.text for turn in dialogue.turns[1:]] == ["我想做家政"]
+
+
+def test_being_put_on_hold_is_not_silence() -> None:
+    """Nobody is asked again while they cannot hear us; after a minute we ask all the same."""
+
+    async def resident(person: Person) -> None:
+        await person.bot_finishes()
+        await person.wait(500)
+        person.peer.hold()
+        await person.wait(120_000)
+
+    dialogue = scripted(asked("identity", IDENTITY), BYE)
+    story = Rig(resident, dialogue).call()
+    assert dialogue.turns[-1].event is TurnEvent.SILENCE
+    assert 60 <= (story.ended_at - START).total_seconds() <= 75
 
 
 def test_an_asked_for_transfer_is_made() -> None:

@@ -61,6 +61,14 @@ class LoopbackPeer:
         """End the call."""
         self._deeds.append(("hung_up", ""))
 
+    def hold(self) -> None:
+        """Put the caller on hold."""
+        self._deeds.append(("held", ""))
+
+    def resume(self) -> None:
+        """Take the caller off hold."""
+        self._deeds.append(("resumed", ""))
+
     def lose_media(self) -> None:
         """Vanish from the line."""
         self._deeds.append(("media_lost", ""))
@@ -170,6 +178,9 @@ class LoopbackCall:
             kind, digit = self._peer._deeds.pop(0)
             if kind == "dtmf":
                 self._tell("dtmf", digit=digit)
+                continue
+            if kind in {"held", "resumed"}:
+                self._tell(kind)
                 continue
             if kind == "media_lost":
                 self._tell("media_lost")
