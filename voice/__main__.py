@@ -11,10 +11,12 @@ import sys
 from redis.asyncio import Redis
 
 from casework.store import open_store
+from casework.vault import Vault
 from core.clock import SystemClock
 from core.codec import to_json
 from core.errors import NuanyeError, QueueError
 from core.logs import configure_logs, get_log
+from core.secret import load_secret
 from core.settings import Settings, load_settings
 from core.streams import CALLS_STREAM, RedisStreamQueue, redis_errors
 from core.types import CallTask
@@ -36,7 +38,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     redis = Redis.from_url(settings.redis, socket_connect_timeout=5, socket_timeout=10)
     async with redis, await open_store(settings) as store, phone_door(settings) as (equipment, speaker):
         queue = RedisStreamQueue(redis, CALLS_STREAM, CallTask)
-        accounting = Accounting(store, queue, Spool(settings.data_dir / "spool"))
+        accounting = Accounting(
+            store, queue, Spool(settings.data_dir / "spool", Vault(load_secret(settings)))
+        )
         worker = Worker(
             queue,
             store,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from casework.vault import Vault
 from core.dialogue import ScriptedDialogue
 from core.errors import QueueError
 from core.streams import MemoryQueue
@@ -41,7 +42,7 @@ class Office:
         self.busy = self.busiest = 0
         self._far_end = far_end
         options = WorkerOptions("w1", lines, lease_ms=6_000, drain_ms=15_000)
-        accounting = Accounting(self.ledger, self.queue, Spool(folder))
+        accounting = Accounting(self.ledger, self.queue, Spool(folder, Vault(b"k" * 32)))
         self.worker = Worker(self.queue, self.ledger, accounting, self.session, self.clock, options)
 
     def session(self, task: CallTask) -> CallSession:
@@ -98,7 +99,12 @@ def task(number: int, **changes: object) -> CallTask:
 
 def modes(folder: Path) -> list[int]:
     """Permissions of the spooled files."""
-    return [stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.json")]
+    return [stat.S_IMODE(path.stat().st_mode) for path in folder.glob("*.sealed")]
+
+
+def found_in(folder: Path, *words: str) -> bool:
+    """Whether personal data lies open in a file."""
+    return any(word in path.read_text() for path in folder.iterdir() for word in words)
 
 
 def in_office(folder: Path, far_end: FarEnd, work: Callable[[Office], Awaitable[None]]) -> Office:
@@ -180,7 +186,7 @@ def test_the_lease_is_extended_while_the_call_lasts(tmp_path: Path) -> None:
 
 
 def test_a_call_survives_a_missing_database(tmp_path: Path) -> None:
-    """The finished call waits on disk, readable by its owner only, and is stored and acknowledged later."""
+    """The finished call waits on disk, sealed, and is stored and acknowledged later."""
 
     async def work(office: Office) -> None:
         await office.queue.publish(task(1))
@@ -189,6 +195,7 @@ def test_a_call_survives_a_missing_database(tmp_path: Path) -> None:
         office.ledger.down = True
         await asyncio.sleep(20)
         assert modes(tmp_path) == [0o600]
+        assert not found_in(tmp_path, "陈小明", "13800138001")
         assert await office.unacknowledged() == 1
         office.ledger.down = False
         await asyncio.sleep(10)
@@ -244,7 +251,7 @@ def test_a_call_survives_database_and_disk(tmp_path: Path) -> None:
 
 def test_an_unreadable_spool_file_is_set_aside(tmp_path: Path) -> None:
     """Half a file does not keep the others from being stored."""
-    (tmp_path / "att_9.json").write_text('{"entry_id": ')
+    (tmp_path / "att_9.sealed").write_text("v1.half")
 
     async def work(office: Office) -> None:
         await office.run_for(2)
