@@ -14,6 +14,7 @@ from bot.knowledge.entries import PolicyEntry
 from bot.knowledge.loader import load_entries
 from bot.knowledge.phrases import Phrases, load_phrases
 from bot.retrieval import PolicyIndex
+from bot.retrieval.normalise import normalise as plain_question
 from core.types import Reply
 
 MAX_CHOICES = 3
@@ -35,6 +36,7 @@ class PolicyDesk:
     """Retrieval and wording behind one door."""
 
     entries: Mapping[str, PolicyEntry]
+    wordings: Mapping[str, str]
     index: PolicyIndex
     phrases: Phrases
     hotline: str
@@ -44,10 +46,15 @@ class PolicyDesk:
         """Read the knowledge files and build the index. Raises ``KnowledgeError``."""
         entries = load_entries()
         index = PolicyIndex.load(entries, cache_dir)
-        return cls({entry.id: entry for entry in entries}, index, load_phrases(), hotline)
+        wordings = {_plain(text): e.id for e in entries for text in (*e.questions, e.title, e.short_title)}
+        return cls({entry.id: entry for entry in entries}, wordings, index, load_phrases(), hotline)
 
     def look_up(self, question: str, *, channel: str, today: date, last_policy: str = "") -> Found:
         """Answer a question; ``last_policy`` is what a follow-up such as 要带什么材料 refers to."""
+        # Asked in an entry's own words there is nothing to weigh.
+        named = self.wordings.get(_plain(question), "")
+        if named:
+            return self.answer(named, opening_facet(question), channel=channel, today=today)
         ranking = self.index.search(question, context_policy_id=last_policy)
         if ranking.decision == "unknown" or not ranking.candidates:
             return Found("unknown", unknown(phrases=self.phrases, hotline=self.hotline, channel=channel))
@@ -86,3 +93,7 @@ class PolicyDesk:
     def is_none_of_these(self, text: str) -> bool:
         """Say whether a choice was declined with the button for it."""
         return normalise(text) == normalise(self.phrases.say("ask_none"))
+
+
+def _plain(text: str) -> str:
+    return plain_question(text).replace(" ", "")

@@ -36,7 +36,8 @@ def terms_of(text: str, words: Sequence[str]) -> Terms:
     marked = ["^", *chars, "$"]
     sounds = ["".join(sound) for sound in syllables("".join(chars))]
     return {
-        "c": _grams(marked, 1, 3, ""),
+        # The marks of start and end count only beside a character.
+        "c": [gram for gram in _grams(marked, 1, 3, "") if gram not in ("^", "$", "^$")],
         "w": _grams([word.lower() for word in words], 1, 2, "_"),
         "p": _grams(sounds, 1, 3, "-"),
     }

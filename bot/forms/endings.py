@@ -17,6 +17,8 @@ def moved(memo: Memo, move: str, heard: Heard) -> Step:
     if move == "opt_out":
         return _opt_out(memo, phone)
     if move == "wrong_number":
+        wrong = FieldValue("wrong", heard.text, heard.message_id, 0.95)
+        memo = replace(memo, fields={**memo.fields, "identity": wrong})
         return hang_up(_noted(memo, Disposition.WRONG_NUMBER), Say("utter_wrong_number"))
     if move == "human":
         return _human(memo, phone)

@@ -40,7 +40,7 @@ def step(memo: Memo, heard: Heard) -> Step:
     if heard.event is TurnEvent.KEY:
         updates = parse_key(memo.open_question, heard.text, memo)
         return _take(memo, updates, heard) if updates else ladders.unclear(memo, heard)
-    heard = replace(heard, retry=memo.unclears > 0)
+    heard = replace(heard, retry=memo.unclears > 0, callee=memo.callee)
     memo = replace(memo, silences=0)
     memo = _note_hardship(memo, heard)
     return _utterance(memo, heard)

@@ -114,6 +114,9 @@ def identity(heard: Heard) -> Update | None:
         return Update("identity", "no", text, 0.9)
     if _SELF.search(text) or heard.sure("self"):
         return Update("identity", "self", text, 0.95)
+    named = _named(text, heard.callee)
+    if named:
+        return Update("identity", "self", text, named)
     likeness = closest(text, _SELF_SOUNDS) if len(text) <= 5 else None
     if likeness and len(likeness.candidate) >= 2:
         return Update("identity", "self", text, round(0.9 - likeness.cost, 2))
@@ -121,6 +124,18 @@ def identity(heard: Heard) -> Update | None:
     if answer is None:
         return None
     return Update("identity", "self" if answer[0] else "no", text, answer[1])
+
+
+def _named(text: str, callee: str) -> float:
+    """Return how surely somebody says that they are ``callee`` (0: not at all)."""
+    start = re.search(r"我(?:就)?(?:是|系|叫)", text)
+    if not callee or start is None or re.search(r"(?:不|唔)(?:是|系|叫)", text):
+        return 0.0
+    rest = text[start.end() :]
+    if callee in rest or (len(callee) > 2 and callee[1:] in rest):
+        return 0.95
+    likeness = closest(rest, [callee], max_cost=0.4)
+    return round(0.85 - likeness.cost, 2) if likeness else 0.0
 
 
 def employment_status(heard: Heard) -> Update | None:

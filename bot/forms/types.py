@@ -37,6 +37,7 @@ class Heard:
     message_id: str = ""
     at: datetime = field(default_factory=lambda: datetime.now().astimezone())
     channel: str = "web"
+    callee: str = ""  # who was called; 我是李建国 names him
     retry: bool = False  # the same question was just not understood: wording of one's own counts
 
     def sure(self, intent: str, at_least: float = 0.6) -> bool:

@@ -60,6 +60,12 @@ async def test_a_policy_question_is_answered_with_its_source_and_a_follow_up_kee
     assert again.state.policy_ids == answer.state.policy_ids
 
 
+@pytest.mark.parametrize("question", ["失业金怎么领", "失業金點樣領？", "失业金怎么申请"])
+async def test_the_most_asked_question_is_answered_at_once(person: Maker, question: str) -> None:
+    """An entry's own wording, also in Cantonese and traditional spelling, needs no choice."""
+    assert (await person("web").says(question)).state.policy_ids == ("ui_apply",)
+
+
 async def test_a_choice_is_picked_by_number_or_title(person: Maker) -> None:
     """您想问的是… takes 2, and it takes the title."""
     citizen = person("web")
