@@ -15,6 +15,7 @@ from connectors.inbox import Inbox, Patience
 from connectors.rate import RateLimit
 from connectors.redis_store import RedisStore
 from connectors.results import CHAT_RESULTS_STREAM, ResultRelay
+from connectors.tasks import end_tasks
 from connectors.texts import load_texts
 from connectors.types import Limits
 from connectors.web.channel import WebChannel
@@ -72,8 +73,7 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
         await inbox.start()
         relaying = asyncio.create_task(relay.run())
         yield
-        relaying.cancel()
-        await asyncio.wait([relaying])
+        await end_tasks([relaying])
 
     async def stop_inbox(_app: web.Application) -> None:
         await inbox.stop()

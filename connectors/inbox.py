@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from connectors.store import Store
+from connectors.tasks import end_tasks
 from connectors.texts import Texts
 from connectors.types import Event, EventType, LogPage, Verdict, reply_events
 from core.clock import Clock, SystemClock
@@ -87,10 +88,7 @@ class Inbox:
     async def stop(self) -> None:
         """Stop answering; unanswered turns stay in the store. Readers are woken."""
         self._closed = True
-        tasks = [*self._services, *self._drains.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks([*self._services, *self._drains.values()])
         for ready in [event for events in self._readers.values() for event in events]:
             ready.set()
 
@@ -187,8 +185,7 @@ class Inbox:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            await end_tasks([task])
 
     async def _answer(self, turn: Turn) -> tuple[Event, ...]:
         """Ask until there is an answer, or a sentence to say instead of one."""

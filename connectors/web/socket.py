@@ -10,6 +10,7 @@ from prometheus_client import Gauge
 
 from connectors.channel import OnTurn
 from connectors.inbox import Inbox
+from connectors.tasks import end_tasks
 from connectors.texts import Texts
 from connectors.types import Verdict
 from connectors.web import wire
@@ -53,8 +54,7 @@ class Sockets:
             try:
                 await self._read(socket, conversation_id)
             finally:
-                writer.cancel()
-                await asyncio.wait([writer])
+                await end_tasks([writer])
         return socket
 
     async def _hello(self, socket: web.WebSocketResponse) -> tuple[str, str]:

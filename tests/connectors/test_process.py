@@ -105,14 +105,15 @@ async def test_a_question_survives_the_process_and_the_absence_of_the_core(
                     events = (await response.json())["events"]
                 return any(event["completed"] == "job_intention" for event in events)
 
-            await eventually(answered, within_s=30)
-            assert asked == ["start", "m1"]
+            await eventually(answered, within_s=90)
+            # The core answers a repeat with its first answer, so asking twice is allowed; the order is not.
+            assert list(dict.fromkeys(asked)) == ["start", "m1"]
             async with await open_store(settings) as store:
 
                 async def saved() -> bool:
                     return bool(await store.waiting_results(10))
 
-                await eventually(saved)
+                await eventually(saved, within_s=60)
 
 
 async def test_a_taken_port_is_named(settings: Settings, free_port: Callable[[], int]) -> None:
