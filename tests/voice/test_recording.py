@@ -161,6 +161,7 @@ def test_another_rate_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.needs("ffmpeg")
 @pytest.mark.parametrize("fmt", ["mp3", "ogg"])
 def test_export_keeps_both_channels(tmp_path: Path, fmt: str) -> None:
     """The listening copy is stereo, as long as the recording, and sounds like it."""

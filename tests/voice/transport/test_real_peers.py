@@ -19,7 +19,7 @@ from tests.voice.transport.sounds import ms_of, tone
 from voice.recording import CallRecorder
 from voice.transport.sip import SipOptions, SipTransport
 
-pytestmark = [pytest.mark.sip, pytest.mark.slow]
+pytestmark = [pytest.mark.sip, pytest.mark.slow, pytest.mark.needs("sipp", "baresip")]
 
 BARESIP = """\
 sip_listen 127.0.0.1:{port}
