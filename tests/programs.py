@@ -1,4 +1,4 @@
-"""Programs of the system that some tests call; a test whose program is missing is left out, but never in CI."""
+"""Programs of the system that some tests call; where one is missing its tests are left out, never in CI."""
 
 from __future__ import annotations
 
