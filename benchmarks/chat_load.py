@@ -68,6 +68,8 @@ async def run(url: str, rate: float, seconds: float) -> dict[str, float]:
             last[name] = asyncio.create_task(one(dialogue, turn, times, last.get(name)))
         await asyncio.gather(*last.values())
     times.sort()
+    if not times:
+        raise SystemExit("no turn was answered: is the dialogue core running?")
     figures = {"p50_ms": 0.5, "p95_ms": 0.95, "max_ms": 1.0}
     return {
         "turns": total,

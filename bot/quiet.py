@@ -20,12 +20,17 @@ _LOUD = (
 )
 
 
+def _unshown(*_args: object, **_kwargs: object) -> None:
+    """Take a warning and say nothing."""
+
+
 def quieten() -> None:
     """Call before importing Rasa: warnings off, one level of logging, no debug lines."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-    warnings.filterwarnings("ignore")
+    # A filter would not last: imported libraries put their own in front of it.
+    warnings.showwarning = _unshown
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.ERROR)
 
