@@ -1,5 +1,5 @@
 # `make run` and `make test` each do all set-up; scripts/setup explains what it does and why it failed.
-.PHONY: run test check setup lock format
+.PHONY: run test check check-pages setup lock format
 
 run:
 	@scripts/setup run
@@ -7,7 +7,7 @@ run:
 
 test:
 	@scripts/setup test
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory check check-pages
 	@.venv/bin/python -m pytest
 
 check:
@@ -16,6 +16,11 @@ check:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+# Types and lint of the two front ends; needs the packages that `make setup` installs.
+check-pages:
+	npm --prefix connectors/frontend run check
+	npm --prefix console/frontend run check
 
 setup:
 	@scripts/setup test
