@@ -28,6 +28,8 @@ def quieten() -> None:
     """Call before importing Rasa: warnings off, one level of logging, no debug lines."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+    # Rasa draws a bar for each of its steps, unreadable in a log file.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
     # A filter would not last: imported libraries put their own in front of it.
     warnings.showwarning = _unshown
