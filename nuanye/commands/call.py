@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from casework.store import Store
     from casework.types import CallRecord
     from core.settings import Settings
     from core.types import CallTask, Utterance
@@ -46,18 +47,19 @@ async def _call(settings: Settings, address: str, name: str, district: str, *, q
     from voice.outcome import record_of
     from voice.session import CallSession
 
-    await _require_dialogue(settings)
-    task = _task(address, name, district)
-    if not quiet:
-        print("正在准备语音… · loading speech")
-    # A worker on this machine may hold the configured port and registration.
-    async with phone_door(replace(settings, sip_port=0, sip_register=False)) as (equipment, _):
-        if not quiet:
-            print("正在呼叫… · ringing  (Ctrl+C 挂断)")
-        session = CallSession(equipment, task, on_utterance=None if quiet else _print_line)
-        story = await _until_done(session)
-    record, result = record_of(story)
     async with await open_store(settings) as store:
+        await _require_consent(store, address)
+        await _require_dialogue(settings)
+        task = _task(address, name, district)
+        if not quiet:
+            print("正在准备语音… · loading speech")
+        # A worker on this machine may hold the configured port and registration.
+        async with phone_door(replace(settings, sip_port=0, sip_register=False)) as (equipment, _):
+            if not quiet:
+                print("正在呼叫… · ringing  (Ctrl+C 挂断)")
+            session = CallSession(equipment, task, on_utterance=None if quiet else _print_line)
+            story = await _until_done(session)
+        record, result = record_of(story)
         await store.save_call(record, result)
     return record
 
@@ -72,6 +74,16 @@ async def _until_done(session: Any) -> Any:
         return await session.run()
     finally:
         loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _require_consent(store: Store, address: str) -> None:
+    from core.errors import BadInput
+
+    if await store.is_do_not_call(address):
+        raise BadInput(
+            "这个号码在免打扰名单上，没有拨打 · this address is on the do-not-call list and was not called",
+            hint="本人要求过不再接到电话 · its owner asked not to be called again",
+        )
 
 
 async def _require_dialogue(settings: Settings) -> None:

@@ -125,3 +125,20 @@ async def test_without_a_dialogue_core_nobody_is_called(settings: Settings) -> N
     assert status == 1
     assert "DialogueUnavailable" in err
     assert not called
+
+
+async def test_who_asked_for_peace_is_not_called(settings: Settings) -> None:
+    """An address on the do-not-call list is refused before anything rings, and no call is stored."""
+    called: list[IncomingLeg] = []
+
+    async def notice(leg: IncomingLeg) -> None:
+        called.append(leg)
+
+    async with core() as url, AnsweringTransport(notice) as far:
+        async with await open_store(settings) as store:
+            await store.add_do_not_call(far.uri, source="staff:li.hua")
+        status, _, err = await run(settings, url, far.uri)
+    assert status == 1
+    assert "免打扰" in err
+    assert far.uri not in err
+    assert not called
