@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import rules, schema
 from casework.ledger import Ledger
+from casework.results import call_result
 from casework.types import AttemptState, CallRecord, CampaignState
 from core.codec import from_json
 from core.errors import NuanyeError
-from core.ids import result_id
 from core.types import Callee, CallTask, Disposition, Result
 
 _FENCE = "dispatcher_fence"
@@ -245,16 +245,4 @@ _PERSON = (
 
 def presumed_result(record: CallRecord) -> Result:
     """Return the result of a call of which nothing is known but that nobody ended it."""
-    return Result(
-        result_id=result_id("call", record.call_id),
-        kind="call",
-        subject=record.person_id,
-        source=record.call_id,
-        channel="phone",
-        at=record.ended_at,
-        fields={},
-        disposition=record.disposition,
-        confidence=0.0,
-        needs_review=record.needs_review,
-        detail={"campaign_id": record.campaign_id, "attempt": record.attempt, **record.detail},
-    )
+    return call_result(record, record.detail, confidence=0.0)

@@ -175,6 +175,8 @@ staff = sa.Table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("password_set_at", UtcTime, nullable=False),
+    # The password was made by somebody else (shown once): its owner sets another one first.
+    sa.Column("must_change_password", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 access_log = sa.Table(

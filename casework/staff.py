@@ -33,8 +33,13 @@ class Staff(Repository):
         async with self._db.read() as connection:
             return tuple(_member(row) for row in await connection.execute(query))
 
-    async def add_staff(self, username: str, password_hash: str, role: str = "staff") -> StaffMember:
-        """Make an account. Raises ``BadInput`` for a bad or taken name or an unknown role."""
+    async def add_staff(
+        self, username: str, password_hash: str, role: str = "staff", *, one_time: bool = False
+    ) -> StaffMember:
+        """Make an account; a ``one_time`` password must be changed at the first login.
+
+        Raises ``BadInput`` for a bad or taken name or an unknown role.
+        """
         name = username.lower()
         if not _USERNAME.fullmatch(name):
             raise BadInput("username: 2 to 64 of a-z, 0-9, dot, dash, underscore")
@@ -48,15 +53,24 @@ class Staff(Repository):
             "created_at": now,
             "password_set_at": now,
             "disabled": False,
+            "must_change_password": one_time,
         }
         async with self._db.write() as connection:
             if not await self._db.insert_once(connection, schema.staff, values):
                 raise BadInput("username: already taken", hint="nuanye staff password sets a new password")
-        return StaffMember(name, password_hash, role, now, now)
+        return StaffMember(name, password_hash, role, now, now, must_change_password=one_time)
 
-    async def set_password(self, username: str, password_hash: str) -> None:
-        """Replace the password's hash. Raises ``BadInput`` for an unknown name."""
-        await self._change(username, password_hash=password_hash, password_set_at=self._clock.now())
+    async def set_password(self, username: str, password_hash: str, *, one_time: bool = False) -> None:
+        """Replace the password's hash; a ``one_time`` one must be changed at the next login.
+
+        Raises ``BadInput`` for an unknown name.
+        """
+        await self._change(
+            username,
+            password_hash=password_hash,
+            password_set_at=self._clock.now(),
+            must_change_password=one_time,
+        )
 
     async def set_disabled(self, username: str, disabled: bool) -> None:
         """Lock or unlock an account. Raises ``BadInput`` for an unknown name."""
@@ -86,7 +100,13 @@ class Staff(Repository):
 
 def _member(row: Any) -> StaffMember:
     return StaffMember(
-        row.username, row.password_hash, row.role, row.created_at, row.password_set_at, row.disabled
+        row.username,
+        row.password_hash,
+        row.role,
+        row.created_at,
+        row.password_set_at,
+        row.disabled,
+        row.must_change_password,
     )
 
 

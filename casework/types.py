@@ -136,7 +136,10 @@ class StoredCall:
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """Who may log in to the console. ``role`` is ``staff`` or ``admin``."""
+    """Who may log in to the console. ``role`` is ``staff`` or ``admin``.
+
+    ``must_change_password``: the password was made for them; they set their own before anything else.
+    """
 
     username: str
     password_hash: str
@@ -144,6 +147,7 @@ class StaffMember:
     created_at: datetime
     password_set_at: datetime
     disabled: bool = False
+    must_change_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)

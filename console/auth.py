@@ -94,6 +94,8 @@ async def change_password(request: web.Request) -> web.Response:
         return _password_page(request, "too_many", status=429)
     if new != str(form.get("again", "")):
         return _password_page(request, "password_mismatch", status=400)
+    if new == old:
+        return _password_page(request, "password_same", status=400)
     parts.throttle.failed(name, address)
     if len(new) > _MAX_FIELD_CHARS or await _verified(request, name, old) is None:
         return _password_page(request, "password_wrong", status=400)

@@ -31,6 +31,7 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 _OPEN = {"/login", "/health", "/metrics"}
+_WITH_ONE_TIME_PASSWORD = _OPEN | {"/password", "/logout"}
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -69,6 +70,14 @@ async def login_gate(request: web.Request, handler: Handler) -> web.StreamRespon
         if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
             raise web.HTTPFound(f"/login?next={quote(request.path_qs, safe='')}")
         raise web.HTTPUnauthorized
+    if (
+        login is not None
+        and login.member.must_change_password
+        and request.path not in _WITH_ONE_TIME_PASSWORD
+    ):
+        if request.method == "GET" and "text/html" in request.headers.get("Accept", ""):
+            raise web.HTTPFound("/password")
+        return error_page(request, 403, "own_password_first")
     return await handler(request)
 
 

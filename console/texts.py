@@ -1,4 +1,4 @@
-"""Chinese names for codes, from ``texts.zh.yaml``. A code without a name is shown as it is."""
+"""Chinese names for codes, from ``texts.zh.yaml`` and ``core.titles``; an unnamed code is shown as it is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 
 import yaml
 
+from core.titles import DISPOSITIONS
+
 _FILE = Path(__file__).with_name("texts.zh.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What staff read in place of codes; ``tree`` is the file as it stands."""
+    """What staff read in place of codes; ``tree`` is the file with the shared names added."""
 
     tree: Mapping[str, Any]
 
@@ -47,4 +49,5 @@ class Texts:
 @cache
 def load_texts() -> Texts:
     """Read the file once."""
-    return Texts(yaml.safe_load(_FILE.read_text(encoding="utf-8")))
+    tree = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return Texts({**tree, "dispositions": {code.value: name for code, name in DISPOSITIONS.items()}})

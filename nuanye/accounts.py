@@ -18,7 +18,10 @@ def new_password(groups: int = 4, group_length: int = 4) -> str:
 
 
 async def one_time_login(settings: Settings) -> tuple[str, str] | None:
-    """Make the first account and return its name and password; ``None`` when accounts exist."""
+    """Make the first account and return its name and password; ``None`` when accounts exist.
+
+    The password opens only the page on which its owner sets another one.
+    """
     from casework.staff import hash_password
     from casework.store import open_store
 
@@ -26,5 +29,5 @@ async def one_time_login(settings: Settings) -> tuple[str, str] | None:
         if await store.list_staff():
             return None
         password = new_password()
-        await store.add_staff(FIRST_ACCOUNT, hash_password(password), "admin")
+        await store.add_staff(FIRST_ACCOUNT, hash_password(password), "admin", one_time=True)
         return FIRST_ACCOUNT, password

@@ -23,7 +23,7 @@ _GROUPS = {
     "models": ("nuanye.commands.models", "app", "语音模型 · speech models"),
     "resident": ("nuanye.commands.resident", "resident", "模拟接听的居民 · synthetic residents"),
     "results": ("nuanye.commands.results", "app", "结果队列 · the results queue"),
-    "staff": ("nuanye.commands.staff", "app", "工作人员帐号 · staff accounts"),
+    "staff": ("nuanye.commands.staff", "app", "工作人员账号 · staff accounts"),
     "up": ("nuanye.commands.up", "up", "启动全部服务 · start everything"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from aiohttp_jinja2 import render_template
 from casework.reading import CallFilter
 from casework.types import CallSummary
 from console.context import context
+from console.days import DAY_PATTERN, parse_day, recent_days
 from console.present import call_view
 from console.security import login_of
 from console.views.audio import recording_path
@@ -71,6 +72,8 @@ async def show_calls(request: web.Request) -> web.Response:
         "login": login_of(request),
         "districts": await parts.store.call_districts(),
         "dispositions": list(Disposition),
+        "days": recent_days(today.date()),
+        "day_pattern": DAY_PATTERN,
     }
     return render_template("calls.html", request, values)
 
@@ -110,9 +113,5 @@ def parse_filter(query: Mapping[str, str]) -> CallFilter:
 
 
 def _day(text: str) -> datetime | None:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    # Years at the ends of the calendar cannot be moved to UTC, nor to the next day.
-    return datetime.combine(day, time(), CHINA) if 2000 <= day.year <= 2999 else None
+    day = parse_day(text)
+    return datetime.combine(day, time(), CHINA) if day else None

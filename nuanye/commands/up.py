@@ -63,9 +63,9 @@ async def _show_login(settings: Settings) -> None:
     login = await one_time_login(settings)
     if login is not None:
         username, password = login
-        _say(f"  登录      帐号 {username}  一次性密码 {password}")
+        _say(f"  登录      账号 {username}  一次性密码 {password}")
     else:
-        _say("  登录      用已有的帐号；忘了密码：nuanye staff password staff")
+        _say("  登录      用已有的账号；忘了密码：nuanye staff password staff")
 
 
 def _say(line: str) -> None:

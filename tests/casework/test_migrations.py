@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from casework.database import Database
 from casework.store import open_store
 from core.errors import ConfigError, StorageError
 from tests.casework.conftest import SECRET, Cluster
+
+START = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -50,6 +53,26 @@ async def test_up_equals_the_declared_tables_and_down_leaves_none(fresh_url: str
             await database.check_revision()
         await database.migrate()
         await database.check_revision()
+    finally:
+        await database.close()
+
+
+async def test_accounts_of_the_first_schema_keep_their_passwords(fresh_url: str) -> None:
+    """Whoever had an account before one-time passwords were marked is not asked for another one."""
+    database = Database(fresh_url)
+    try:
+        await database.migrate("0001")
+        old = [column for column in schema.staff.c if column.name != "must_change_password"]
+        values = ["li.hua", "hash", "admin", START, False, START]
+        async with database.write() as connection:
+            table = sa.table("staff", *(sa.column(column.name, column.type) for column in old))
+            row = dict(zip((column.name for column in old), values, strict=True))
+            await connection.execute(sa.insert(table).values(**row))
+        await database.migrate()
+        async with database.read() as connection:
+            (member,) = (await connection.execute(sa.select(schema.staff))).all()
+        assert (member.username, member.password_set_at) == ("li.hua", START)
+        assert member.must_change_password is False
     finally:
         await database.close()
 

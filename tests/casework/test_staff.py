@@ -29,6 +29,17 @@ async def test_an_account_lives(store: Store, clock: VirtualClock) -> None:
     assert await store.get_staff("nobody") is None
 
 
+async def test_a_one_time_password_is_marked_until_its_owner_sets_another(store: Store) -> None:
+    """Made for somebody: to be changed. Set by themselves: not. Made anew: to be changed again."""
+    added = await store.add_staff("li.hua", "hash-1", one_time=True)
+    assert added.must_change_password
+    assert await store.get_staff("li.hua") == added
+    for one_time in (False, True):
+        await store.set_password("li.hua", "hash-2", one_time=one_time)
+        assert [item.must_change_password for item in await store.list_staff()] == [one_time]
+    assert not (await store.add_staff("wang.fang", "hash")).must_change_password
+
+
 async def test_names_and_roles_are_checked(store: Store) -> None:
     """A taken name, a name that is none, an unknown role or account is bad input."""
     await store.add_staff("li.hua", "hash")

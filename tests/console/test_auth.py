@@ -7,6 +7,7 @@ import re
 import pytest
 from yarl import URL
 
+from casework.staff import hash_password
 from casework.store import Store
 from console.sessions import COOKIE_NAME
 from console.throttle import LIMITS, WINDOW_MS, LoginThrottle
@@ -16,6 +17,8 @@ from tests.console import seed
 from tests.console.conftest import Client, LogIn, accesses, try_login
 
 pytestmark = pytest.mark.net
+
+_ONE_TIME = "abcd-efgh-jkmn-pqrs"
 
 
 async def test_pages_lead_to_the_login(client: Client) -> None:
@@ -177,6 +180,57 @@ async def test_new_password_ends_every_session(
     assert old.status == 302
     assert (await try_login(client, seed.USER, seed.PASSWORD))[0] == 401
     assert (await try_login(client, seed.USER, new))[0] == 302
+
+
+@pytest.fixture
+async def newcomer(store: Store) -> str:
+    """An account whose password was made by somebody else; its name."""
+    await store.add_staff("new.here", hash_password(_ONE_TIME), one_time=True)
+    return "new.here"
+
+
+async def test_one_time_password_opens_nothing_but_its_change(client: Client, newcomer: str) -> None:
+    """Until its owner sets another one, pages lead to 修改密码 and scripts are refused."""
+    assert (await try_login(client, newcomer, _ONE_TIME))[0] == 302
+    for path in ("/", "/calls", f"/calls/{seed.CALL_ID}", "/intentions", f"/calls/{seed.CALL_ID}/recording"):
+        answer = await client.get(path, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (302, "/password")
+    for path in (f"/calls/{seed.CALL_ID}/recording", "/calls?part=rows", "/events"):
+        answer = await client.get(path, headers={"Accept": "*/*"}, allow_redirects=False)
+        assert (answer.status, await answer.text()) == (403, "请先设置自己的密码。")
+    page = await (await client.get("/password")).text()
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert token is not None
+    reveal = await client.post(f"/calls/{seed.CALL_ID}/reveal", headers={"X-CSRF-Token": token[1]})
+    assert reveal.status == 403
+    assert "138" not in await reveal.text()
+    assert "您用的是一次性密码" in page
+    assert 'href="/intentions"' not in page
+
+
+async def test_own_password_replaces_the_one_time_password(
+    client: Client, store: Store, newcomer: str, clock: VirtualClock
+) -> None:
+    """The same password again is refused; another one opens the console, the first one is spent."""
+    await try_login(client, newcomer, _ONE_TIME)
+    page = await (await client.get("/password")).text()
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert token is not None
+    same = {"csrf": token[1], "old": _ONE_TIME, "new": _ONE_TIME, "again": _ONE_TIME}
+    refused = await client.post("/password", data=same)
+    assert (refused.status, "不能和当前密码相同" in await refused.text()) == (400, True)
+
+    clock.advance_ms(1000)
+    new = "my own long password"
+    form = {"csrf": token[1], "old": _ONE_TIME, "new": new, "again": new}
+    answer = await client.post("/password", data=form, allow_redirects=False)
+    assert answer.headers["Location"] == "/login?notice=password_changed"
+    assert (await try_login(client, newcomer, _ONE_TIME))[0] == 401
+    assert (await try_login(client, newcomer, new))[:2] == (302, "/calls")
+    assert (await client.get("/calls", allow_redirects=False)).status == 200
+    member = await store.get_staff(newcomer)
+    assert member is not None
+    assert not member.must_change_password
 
 
 @pytest.mark.parametrize(
