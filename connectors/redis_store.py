@@ -13,17 +13,16 @@ Keys, all expiring ``Limits.keep_ms`` after the last change (``{…}`` is the co
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from connectors.types import Event, Limits, LogPage, Verdict
 from core.codec import from_json, to_json
-from core.errors import BadInput, QueueError
+from core.errors import BadInput
+from core.streams import redis_errors
 from core.types import Turn
 
 WAKE_CHANNEL = "nuanye:inbox:wake"
@@ -124,14 +123,14 @@ class RedisStore:
     async def append(self, conversation_id: str, events: Sequence[Event]) -> None:
         """See ``EventLog``."""
         args: list[Any] = [*self._common, conversation_id, *map(to_json, events)]
-        with _mapped():
+        with redis_errors():
             await self._append(keys=[_key(conversation_id, "log")], args=args)
 
     async def since(self, conversation_id: str, cursor: str) -> LogPage:
         """See ``EventLog``."""
         if not _CURSOR.fullmatch(cursor):
             raise BadInput("cursor: not one that was handed out")
-        with _mapped():
+        with redis_errors():
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.xrange(_key(conversation_id, "log"), min=f"({cursor}", count=_PAGE)
                 pipe.llen(_key(conversation_id, "pending"))
@@ -143,7 +142,7 @@ class RedisStore:
 
     async def wakeups(self) -> AsyncIterator[str]:
         """See ``EventLog``."""
-        with _mapped():
+        with redis_errors():
             async with self._redis.pubsub() as listener:
                 await listener.subscribe(WAKE_CHANNEL)
                 async for message in listener.listen():
@@ -156,14 +155,14 @@ class RedisStore:
         keys = [*(_key(conversation_id, part) for part in ("seen", "pending", "log")), _WAITING]
         args: list[Any] = [*self._common, conversation_id, turn.message_id, to_json(turn), *self._bounds]
         args += [to_json(echo)] if echo else []
-        with _mapped():
+        with redis_errors():
             answer = await self._accept(keys=[*keys, f"nuanye:inbox:rate:{user_id}"], args=args)
         return Verdict(_text(answer))
 
     async def claim(self, conversation_id: str, owner: str, lease_ms: int) -> Turn | None:
         """See ``Backlog``."""
         keys = [_key(conversation_id, "lease"), _key(conversation_id, "pending"), _WAITING]
-        with _mapped():
+        with redis_errors():
             head = await self._claim(keys=keys, args=[owner, lease_ms, conversation_id])
         return from_json(head, Turn) if head else None
 
@@ -172,18 +171,18 @@ class RedisStore:
         conversation_id = turn.conversation_id
         keys = [_key(conversation_id, "lease"), _key(conversation_id, "pending"), _WAITING]
         args: list[Any] = [*self._common, conversation_id, owner, to_json(turn), *map(to_json, events)]
-        with _mapped():
+        with redis_errors():
             done = await self._commit(keys=[*keys, _key(conversation_id, "log")], args=args)
         return bool(done)
 
     async def release(self, conversation_id: str, owner: str) -> None:
         """See ``Backlog``."""
-        with _mapped():
+        with redis_errors():
             await self._release(keys=[_key(conversation_id, "lease")], args=[owner])
 
     async def waiting(self) -> list[str]:
         """See ``Backlog``."""
-        with _mapped():
+        with redis_errors():
             members = await self._redis.zrange(_WAITING, 0, -1)
         return [_text(member) for member in members]
 
@@ -194,13 +193,3 @@ def _text(value: Any) -> str:
 
 def _key(conversation_id: str, part: str) -> str:
     return f"nuanye:inbox:{{{conversation_id}}}:{part}"
-
-
-@contextmanager
-def _mapped() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise QueueError(
-            f"Redis refused or could not be reached ({type(error).__name__})", hint="nuanye doctor"
-        ) from error

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from casework.results import call_result
 from casework.types import CallRecord
-from core.ids import result_id
 from core.types import CallEvent, Disposition, FieldValue, Result, Utterance
 from voice.notes import CallStory, EndedBy, TurnGap
 from voice.transport.causes import disposition_for
@@ -138,27 +138,14 @@ def record_of(story: CallStory) -> tuple[CallRecord, Result]:
 def _result_of(story: CallStory, record: CallRecord) -> Result:
     said = [value.confidence for value in record.fields.values() if value.source == "said"]
     started = record.answered_at or record.ended_at
-    return Result(
-        result_id=result_id("call", record.call_id),
-        kind="call",
-        subject=record.person_id,
-        source=record.call_id,
-        channel="phone",
-        at=record.ended_at,
-        fields=record.fields,
-        disposition=record.disposition,
-        confidence=min(said, default=1.0),
-        needs_review=record.needs_review,
-        detail={
-            "campaign_id": record.campaign_id,
-            "attempt": record.attempt,
-            "district": record.district,
-            "talk_seconds": round(max(0.0, (record.ended_at - started).total_seconds()), 1),
-            "recording": record.recording,
-            "policy_ids": list(story.state.policy_ids),
-            "ended_by": story.ended_by.value,
-        },
-    )
+    detail = {
+        "district": record.district,
+        "talk_seconds": round(max(0.0, (record.ended_at - started).total_seconds()), 1),
+        "recording": record.recording,
+        "policy_ids": list(story.state.policy_ids),
+        "ended_by": story.ended_by.value,
+    }
+    return call_result(record, detail, confidence=min(said, default=1.0))
 
 
 def _record_detail(story: CallStory) -> dict[str, Any]:
