@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 
 import click
@@ -65,7 +64,7 @@ def main() -> None:
     try:
         _root(standalone_mode=True)
     except NuanyeError as error:
-        print(f"错误 [{error.code}] {error}", file=sys.stderr)
-        if error.hint:
-            print(f"  → {error.hint}", file=sys.stderr)
+        from core.process import print_error
+
+        print_error(error)
         raise SystemExit(1) from None
