@@ -1,4 +1,7 @@
 # `make run` and `make test` each do all set-up; scripts/setup explains what it does and why it failed.
+# Where scripts/setup puts Node when the machine has none.
+export PATH := $(PATH):$(CURDIR)/.venv/bin
+
 .PHONY: run test check check-pages setup lock format
 
 run:
