@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
+from typing import get_type_hints
 
 import click
 import typer
+from typer.core import TyperArgument
+from typer.models import ArgumentInfo
 
 from core.errors import NuanyeError
 
@@ -39,14 +43,28 @@ class _LazyGroup(click.Group):
         module, attribute, _ = _GROUPS[cmd_name]
         target = getattr(import_module(module), attribute)
         if isinstance(target, typer.Typer):
-            return typer.main.get_command(target)
+            return _explain_arguments(typer.main.get_command(target))
         single = typer.Typer(add_completion=False)
         single.command()(target)
-        return typer.main.get_command(single)
+        return _explain_arguments(typer.main.get_command(single))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, _GROUPS[name][2]) for name in self.list_commands(ctx)])
+
+
+def _explain_arguments(command: click.Command) -> click.Command:
+    """Give arguments their help again: click 8.5 has its own and clears the one typer 0.19 has set."""
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _explain_arguments(part)
+    elif command.callback is not None:
+        hints = get_type_hints(inspect.unwrap(command.callback), include_extras=True)
+        for parameter in command.params:
+            for note in getattr(hints.get(parameter.name or ""), "__metadata__", ()):
+                if isinstance(parameter, TyperArgument) and isinstance(note, ArgumentInfo):
+                    parameter.help = note.help
+    return command
 
 
 @click.group(

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from casework.store import Store
     from casework.types import Campaign, CampaignProgress
 
-app = typer.Typer(no_args_is_help=True, help="外呼任务：按名单逐一回访 · follow up a list of people by phone")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="外呼任务：按名单逐一回访 · follow up a list of people by phone",
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
 CampaignId = Annotated[str, typer.Argument(metavar="ID", help="任务编号 · the campaign's id")]

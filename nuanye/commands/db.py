@@ -9,7 +9,7 @@ import typer
 
 from core.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="数据库 · the database's schema")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="数据库 · the database's schema")
 
 
 @app.callback()

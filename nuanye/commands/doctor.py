@@ -6,6 +6,8 @@ import json as json_module
 import os
 import shutil
 import sys
+import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -55,16 +57,20 @@ def examine(environ: dict[str, str]) -> Iterator[Finding]:
         yield Finding("设置", False, str(error), error.hint)
         return
     yield Finding("设置", True, f"数据目录 {settings.data_dir}")
-    for check in (_disk, _redis, _database, _dialogue_model, _speech_models, _front_ends):
-        yield _guarded(check, settings)
+    for name, check in _CHECKS.items():
+        yield _guarded(name, check, settings)
     yield from _ports(settings)
 
 
-def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def _guarded(name: str, check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
         return check(settings)
     except NuanyeError as error:
-        return Finding(check.__name__.strip("_"), False, str(error), error.hint)
+        # "run nuanye doctor" is no cure when it is doctor who says so.
+        cure = "" if error.hint == "nuanye doctor" else error.hint
+        return Finding(
+            name, False, str(error), cure or f"检查设置 data_dir（{settings.data_dir}）和 {name} 的地址"
+        )
 
 
 def _python() -> Finding:
@@ -73,7 +79,13 @@ def _python() -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        seen = f"数据目录建不了（{type(error).__name__}）"
+        return Finding(
+            "磁盘", False, seen, f"用 NUANYE_DATA_DIR 换一个可写的目录（现在是 {settings.data_dir}）"
+        )
     free_gb = shutil.disk_usage(settings.data_dir).free / 1e9
     writable = os.access(settings.data_dir, os.W_OK)
     seen = f"可用 {free_gb:.1f} GB" + ("" if writable else "，目录不可写")
@@ -112,9 +124,16 @@ def _database(settings: Settings) -> Finding:
 
 
 def _dialogue_model(settings: Settings) -> Finding:
-    models = sorted(settings.models_dir.glob("*.tar.gz"))
-    seen = f"{models[-1].name}" if models else "没有"
-    return Finding("对话模型", bool(models), seen, "运行 python -m bot.train")
+    models = sorted(settings.models_dir.glob("dialogue-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    if not models:
+        return Finding("对话模型", False, "没有", "运行 python -m bot.train")
+    try:
+        with tarfile.open(models[-1]) as archive:
+            whole = bool(archive.getnames())
+    except (tarfile.TarError, OSError, EOFError, zlib.error):
+        whole = False
+    seen = models[-1].name + ("" if whole else " 已损坏")
+    return Finding("对话模型", whole, seen, f"删除 {models[-1]}，再运行 python -m bot.train")
 
 
 def _speech_models(settings: Settings) -> Finding:
@@ -130,13 +149,23 @@ def _front_ends(_settings: Settings) -> Finding:
     from pathlib import Path
 
     missing = []
-    for package in ("connectors", "console"):
+    for package, page in (("connectors", "index.html"), ("console", "console.js")):
         spec = find_spec(package)
         folder = Path(spec.origin).parent / "static" if spec and spec.origin else Path()
-        if not (folder / ".built").exists():
+        if not (folder / page).is_file():
             missing.append(package)
     seen = f"未构建：{'、'.join(missing)}" if missing else "已构建"
     return Finding("网页前端", not missing, seen, "运行 make setup")
+
+
+_CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "磁盘": _disk,
+    "Redis": _redis,
+    "数据库": _database,
+    "对话模型": _dialogue_model,
+    "语音模型": _speech_models,
+    "网页前端": _front_ends,
+}
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

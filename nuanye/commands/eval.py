@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="评测 · measure understanding", no_args_is_help=True)
+app = typer.Typer(help="评测 · measure understanding", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -14,7 +14,7 @@ from core.errors import BadInput
 if TYPE_CHECKING:
     from bot.knowledge.check import Report
 
-app = typer.Typer(help="政策知识库 · policy knowledge", no_args_is_help=True)
+app = typer.Typer(help="政策知识库 · policy knowledge", no_args_is_help=True, add_completion=False)
 
 
 @app.command()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.clock import CHINA
 from core.errors import BadInput
+from core.titles import DISPOSITIONS, KINDS
 from nuanye.commands._common import print_json, with_store
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from casework.types import Reconciliation
     from core.types import Result
 
-app = typer.Typer(no_args_is_help=True, help="结果队列：每通电话、每份求职意向 · the results queue")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="结果队列：每通电话、每份求职意向 · the results queue"
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · one JSON object per line")]
 
@@ -136,8 +140,10 @@ async def follow(redis: Redis, start: str = "new") -> AsyncIterator[tuple[str, R
 
 
 def _print_line(entry_id: str, result: Result) -> None:
-    at = result.at.astimezone().strftime("%m-%d %H:%M:%S")
+    at = result.at.astimezone(CHINA).strftime("%m-%d %H:%M:%S")
+    ended = DISPOSITIONS.get(result.disposition, "") if result.disposition else ""
     review = f"  待复核：{'、'.join(result.needs_review)}" if result.needs_review else ""
     print(
-        f"{at}  {entry_id}  {result.kind}  {result.disposition or ''}  {result.result_id}{review}", flush=True
+        f"{at}  {entry_id}  {KINDS.get(result.kind, result.kind)}  {ended}  {result.result_id}{review}",
+        flush=True,
     )

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from casework.store import Store
     from casework.types import StaffMember
 
-app = typer.Typer(no_args_is_help=True, help="工作人员账号 · staff accounts of the console")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="工作人员账号 · staff accounts of the console"
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
 User = Annotated[
