@@ -19,6 +19,7 @@ from core.logs import get_log
 from core.process import beat, run_process
 from core.settings import Settings
 from core.streams import CALLS_STREAM, RedisStreamQueue
+from core.tasks import until_stop
 from core.types import CallTask
 
 LAST_RELAY_S = 3.0
@@ -42,9 +43,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
         _log.info("started", owner=owner)
         async with asyncio.TaskGroup() as group:
-            group.create_task(relay.run(stop))
-            group.create_task(dispatcher.run(stop))
-            group.create_task(beat(redis, f"nuanye:alive:casework:{owner}", status, stop))
+            group.create_task(until_stop(relay.run(stop), stop))
+            group.create_task(until_stop(dispatcher.run(stop), stop))
+            beating = beat(redis, f"nuanye:alive:casework:{owner}", status, stop)
+            group.create_task(until_stop(beating, stop))
         await _relay_the_rest(relay)
     _log.info("stopped", owner=owner)
 

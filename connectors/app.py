@@ -15,7 +15,6 @@ from connectors.inbox import Inbox, Patience
 from connectors.rate import RateLimit
 from connectors.redis_store import RedisStore
 from connectors.results import CHAT_RESULTS_STREAM, ResultRelay
-from connectors.tasks import end_tasks
 from connectors.texts import load_texts
 from connectors.types import Limits
 from connectors.web.channel import WebChannel
@@ -28,6 +27,7 @@ from core.metrics import render_metrics
 from core.secret import derive_key, load_secret
 from core.settings import Settings
 from core.streams import RedisStreamQueue
+from core.tasks import end_tasks
 from core.types import Result
 
 # One address opens at most this many conversations a minute; a station's residents share one.

@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from connectors.store import Store
-from connectors.tasks import end_tasks
 from connectors.texts import Texts
 from connectors.types import Event, EventType, LogPage, Verdict, reply_events
 from core.clock import Clock, SystemClock
@@ -25,6 +24,7 @@ from core.ids import new_id
 from core.interfaces import Dialogue
 from core.logs import get_log
 from core.metrics import TURN_FAILURES, TURN_SECONDS
+from core.tasks import end_tasks
 from core.types import Answer, Turn, TurnEvent
 
 _log = get_log("inbox")

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from core.clock import Clock
 from core.logs import get_log
 from core.streams import RESULTS_STREAM
+from core.tasks import end_tasks
 
 _log = get_log("live")
 _BLOCK_MS = 2000
@@ -46,8 +47,7 @@ class Hub:
         self.closed = True
         await self._bump()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     async def wait_after(self, version: int, timeout_s: float) -> int:
         """Return the newest version, at once when it is not ``version``, else after ``timeout_s``."""

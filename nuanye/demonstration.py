@@ -54,7 +54,7 @@ async def run_demonstration(settings: Settings, report: Report) -> dict[str, Any
     """Do all three on the running installation, or on one started for it. Raises ``NuanyeError``."""
     started = time.monotonic()
     script = Script.load()
-    async with _installation(settings, report):
+    async with installation(settings, report):
         report("咨询政策……")
         chat = await _ask_policy(settings, script)
         report("登记求职意向……")
@@ -66,7 +66,8 @@ async def run_demonstration(settings: Settings, report: Report) -> dict[str, Any
 
 
 @asynccontextmanager
-async def _installation(settings: Settings, report: Report) -> AsyncIterator[None]:
+async def installation(settings: Settings, report: Report) -> AsyncIterator[None]:
+    """Use what runs on these settings; else start it, and stop it at the end. Raises ``NuanyeError``."""
     from nuanye.supervisor import Supervisor, check_ports, running_pid
 
     if running_pid(settings) is not None:

@@ -17,6 +17,7 @@ from core.process import beat, run_process
 from core.secret import load_secret
 from core.settings import Settings
 from core.streams import CALLS_STREAM, RedisStreamQueue
+from core.tasks import end_tasks
 from core.types import CallTask
 from voice.accounting import Accounting
 from voice.assembly import phone_door
@@ -55,8 +56,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             await worker.run(stop)
         finally:
             stop.set()
-            rendering.cancel()
-            await asyncio.gather(rendering, beating, return_exceptions=True)
+            await end_tasks([rendering])
+            await asyncio.gather(beating, return_exceptions=True)
     _LOG.info("stopped", worker=name)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from core.logs import get_log
+from core.tasks import end_tasks
 from core.types import AudioFrame, Transcript
 from voice.endpointing import SpeechEnded, SpeechStarted
 from voice.interfaces import FRAME_MS, Recognizer, VoiceActivity
@@ -180,10 +181,7 @@ class Ear:
 
     async def close(self) -> None:
         """Stop recognising."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
 
     def _begin(self, started: SpeechStarted) -> None:
         segment = self._segment

@@ -11,6 +11,7 @@ from core.clock import CHINA, Clock
 from core.errors import CallError, EngineError, StorageError
 from core.interfaces import Dialogue
 from core.logs import get_log
+from core.tasks import end_tasks
 from core.types import CallEvent, CallTask, Utterance
 from voice.clauses import split_clauses
 from voice.conversation import Answered, Conversation, Farewell, Gone, Input, Parts
@@ -139,9 +140,7 @@ class CallSession:
             await self._until_over(talk)
         finally:
             timer.cancel()
-            for task in (*pumps, talk):
-                task.cancel()
-            await asyncio.gather(*pumps, talk, return_exceptions=True)
+            await end_tasks([*pumps, talk])
             await parts.ear.close()
             await call.hangup()
 

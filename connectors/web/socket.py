@@ -10,7 +10,6 @@ from prometheus_client import Gauge
 
 from connectors.channel import OnTurn
 from connectors.inbox import Inbox
-from connectors.tasks import end_tasks
 from connectors.texts import Texts
 from connectors.types import Verdict
 from connectors.web import wire
@@ -18,6 +17,7 @@ from connectors.web.guard import Guard, Refusal, refusal_of
 from core.errors import BadInput, NuanyeError, QueueError
 from core.logs import get_log
 from core.metrics import REGISTRY
+from core.tasks import end_tasks
 
 SOCKETS = Gauge("nuanye_chat_sockets", "Open streaming connections of the web chat.", registry=REGISTRY)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.errors import EngineError
 from core.logs import get_log
+from core.tasks import end_tasks
 from core.types import AudioFrame, CallEvent
 from voice.engines.vad import SileroVad
 from voice.interfaces import Recognizer, VoiceActivity
@@ -107,11 +108,9 @@ class Resident:
             if talk.done():
                 talk.result()
         finally:
-            talk.cancel()
-            await asyncio.gather(talk, return_exceptions=True)
+            await end_tasks([talk])
             await leg.hangup()
-            over.cancel()
-            await asyncio.gather(over, return_exceptions=True)
+            await end_tasks([over])
         _LOG.info("call_over", resident=self.persona.user, ended_by=visit.ended_by, lines=len(visit.said))
         return visit
 
@@ -181,10 +180,7 @@ class _Conversation:
             while not await self._answer_next():
                 pass
         finally:
-            tasks = (ears, *self._over_speech)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks([ears, *self._over_speech])
 
     async def _listen(self, activity: VoiceActivity) -> None:
         async for frame in self._leg.frames():
