@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -33,6 +33,16 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mappi
     return event
 
 
+class _Stderr:
+    """The stderr of the moment: loggers are cached, and who captures output replaces the stream."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logs(level: str = "info", *, process: str = "") -> None:
     """Set up logging for this process: one line of key=value pairs per event, on stderr."""
     numeric = getattr(logging, level.upper())
@@ -45,7 +55,7 @@ def configure_logs(level: str = "info", *, process: str = "") -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "process", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr)
