@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
 
 
 _LEFT_OUT = pytest.StashKey[str]()
+# Importing Rasa replaces the policy by uvloop's; whether a test ran before or after that must not matter.
+_LOOPS = asyncio.DefaultEventLoopPolicy()
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run asynchronous tests and fixtures on asyncio's own loop."""
+    return {"asyncio": asyncio.SelectorEventLoop}
+
+
+@pytest.fixture(autouse=True)
+def _asyncios_own_loops() -> None:
+    """What a test starts itself, by ``asyncio.run``, runs on asyncio's own loop too."""
+    asyncio.set_event_loop_policy(_LOOPS)
 
 
 @pytest.hookimpl(trylast=True)
