@@ -167,11 +167,10 @@ def fit() -> dict[str, Any]:
     print(describe("fused, homophones", ranks(fused[1], truth)))
     weights = fit_fusion(np.concatenate(scaled), np.tile(truth, 2))
     outside, outside_odd = left_out.foreign_scores(foreign)
-    strange = (outside - mean) / scale @ weights
     parts = (
         (fused[0], clean, clean_odd, questions),
         (fused[1], noisy, noisy_odd, noised),
-        (strange, outside, outside_odd, foreign),
+        ((outside - mean) / scale @ weights, outside, outside_odd, foreign),
     )
     table = [
         signals(row, raw, evidence.coverage(text), float(odd))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import get_type_hints
 
-from core import errors
+from core.errors import NuanyeError
 from core.settings import ENV_PREFIX, Settings
 
 _HIDDEN = " **secret**"
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PACKAGES = ("core", "casework", "bot", "connectors", "voice", "console", "nuanye")
 
 
 def settings_page() -> str:
@@ -39,9 +44,9 @@ def settings_page() -> str:
 def errors_page() -> str:
     """Return the table of error codes."""
     rows = [
-        f"| `{kind.code}` | `{kind.__name__}` | {(kind.__doc__ or '').strip().splitlines()[0]} |"
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, errors.NuanyeError)
+        f"| `{kind.code}` | `{kind.__name__}` | `{kind.__module__}` "
+        f"| {(kind.__doc__ or '').strip().splitlines()[0]} |"
+        for kind in error_classes()
     ]
     return "\n".join(
         [
@@ -51,12 +56,53 @@ def errors_page() -> str:
             "`错误 [code] message`, then the hint, and ends with status 1. Messages carry no personal data.",
             "This page is written by `scripts/make_docs.py`.",
             "",
-            "| code | class | when |",
-            "|---|---|---|",
+            "| code | class | module | when |",
+            "|---|---|---|---|",
             *rows,
             "",
         ]
     )
+
+
+def error_classes() -> list[type[NuanyeError]]:
+    """Return every error of every package: those of core first, then by module.
+
+    Only modules that define one are imported, so that this needs neither Rasa nor a model.
+    """
+    names, found = {NuanyeError.__name__}, {NuanyeError: None}
+    modules = [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in _sources()]
+    grown = True
+    while grown:
+        grown = False
+        for path, tree in modules:
+            for name in [item.name for item in _subclasses(tree, names) if item.name not in names]:
+                names.add(name)
+                found[getattr(import_module(_module(path)), name)] = None
+                grown = True
+    kinds = [kind for kind in found if issubclass(kind, NuanyeError)]
+    return sorted(kinds, key=_place)
+
+
+def _place(kind: type[NuanyeError]) -> tuple[bool, str, int]:
+    module = kind.__module__
+    return module != "core.errors", module, list(vars(import_module(module))).index(kind.__name__)
+
+
+def _sources() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from sorted(path for path in (ROOT / package).rglob("*.py") if "node_modules" not in path.parts)
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def _subclasses(tree: ast.Module, names: set[str]) -> Iterator[ast.ClassDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and names & {
+            ast.unparse(base).rpartition(".")[2] for base in node.bases
+        }:
+            yield node
 
 
 def _shown(value: object) -> str:

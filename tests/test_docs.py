@@ -68,3 +68,24 @@ def test_lock_files_record_no_download_address() -> None:
         packages = json.loads(path.read_text(encoding="utf-8"))["packages"]
         assert not [name for name, item in packages.items() if "resolved" in item], path
     assert "://" not in (ROOT / "requirements" / "pinned.txt").read_text(encoding="utf-8")
+
+
+def test_the_error_page_lists_the_errors_of_every_package() -> None:
+    """An error that a package raises on purpose has its code on the page, and a sentence that says when."""
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    packages = {row.split("`")[5].partition(".")[0] for row in page.splitlines() if row.startswith("| `")}
+
+    assert packages >= {"core", "casework", "connectors", "voice", "nuanye"}
+    assert not re.search(r"\| *\|$", page, re.MULTILINE)
+
+
+def test_the_glossary_names_dispositions_as_the_screens_do() -> None:
+    """Each disposition has in the glossary the Chinese name that staff see; terms are in order, once."""
+    from core.titles import DISPOSITIONS
+
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|$", page, re.MULTILINE))
+    terms = [row.split("|")[1].strip().lower() for row in page.splitlines() if row.count("|") == 4]
+
+    assert listed == {code.value: name for code, name in DISPOSITIONS.items()}
+    assert len(terms) == len(set(terms))

@@ -65,7 +65,10 @@ def start(
     async def work(store: Store) -> Campaign:
         return await store.start_campaign(name or list_csv.stem, imported.contacts, ignore_window=now)
 
-    campaign = with_store(work)
+    _show_start(with_store(work), imported, as_json)
+
+
+def _show_start(campaign: Campaign, imported: ImportedList, as_json: bool) -> None:
     if as_json:
         print_json(
             {
