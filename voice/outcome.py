@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -81,11 +82,25 @@ def with_evidence(fields: Mapping[str, FieldValue], utterances: Iterable[Utteran
         heard = 1.0 if utterance.confidence is None else utterance.confidence
         evidenced[name] = replace(
             value,
+            words=as_transcribed(value.words, utterance.text),
             start_ms=utterance.start_ms,
             end_ms=utterance.end_ms,
             confidence=round(min(value.confidence, heard), 3),
         )
     return evidenced
+
+
+def as_transcribed(words: str, text: str) -> str:
+    """Return the stretch of ``text`` that reads like ``words`` but for the width of its characters.
+
+    The core reads half-width text; staff look the words up in the transcript as it stands.
+    """
+    folded = [(unicodedata.normalize("NFKC", char), place) for place, char in enumerate(text)]
+    places = [place for forms, place in folded for _ in forms]
+    start = "".join(forms for forms, _ in folded).find(unicodedata.normalize("NFKC", words))
+    if start < 0 or not words:
+        return words
+    return text[places[start] : places[start + len(unicodedata.normalize("NFKC", words)) - 1] + 1]
 
 
 def review_reasons(

@@ -15,7 +15,7 @@ from core.types import CallEvent, ConversationState, Disposition, FieldValue, Re
 from tests.voice.test_session import TASK
 from tests.voice.virtual_time import START
 from voice.notes import CallStory, EndedBy, TurnGap
-from voice.outcome import disposition_of, record_of
+from voice.outcome import as_transcribed, disposition_of, record_of
 
 ANSWERED = CallStory(
     TASK, START, START + timedelta(seconds=50), EndedBy.RESIDENT, answered_at=START + timedelta(seconds=5)
@@ -164,3 +164,17 @@ def test_any_story_can_be_told(story: CallStory) -> None:
     """Whatever happened, there is one disposition, and the result survives its way through JSON."""
     _, result = record_of(story)
     assert from_json(to_json(result), Result) == result
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "found"),
+    [
+        ("是的,我就是。", "是的，我就是。", "是的，我就是。"),
+        ("5000元", "一个月５０００元吧", "５０００元"),
+        ("荔湾区", "我想再立湾取上班。", "荔湾区"),
+        ("", "好的", ""),
+    ],
+)
+def test_evidence_reads_as_the_transcript_does(words: str, text: str, found: str) -> None:
+    """Only the width of characters may differ; words that are not there stay as they are."""
+    assert as_transcribed(words, text) == found
