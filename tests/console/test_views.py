@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from casework.database import database_file
 from casework.store import Store
 from console.views.audio import recording_path
 from core.clock import VirtualClock
 from core.settings import Settings
+from core.titles import DISPOSITIONS
 from core.types import Disposition
 from tests.console import seed
 from tests.console.conftest import Client, LogIn, accesses
@@ -251,6 +253,31 @@ async def test_health_needs_no_login(client: Client, store: Store) -> None:
     assert (await client.get("/metrics")).status == 200
 
 
+async def test_health_is_503_without_the_database(
+    client: Client, store: Store, console_settings: Settings
+) -> None:
+    """A database that cannot be opened is told to the probe, and to people in Chinese; then it is back."""
+    file = database_file(console_settings.database)
+    assert file is not None
+    await store.close()
+    moved = file.rename(file.with_suffix(".away"))
+    for beside in file.parent.glob(f"{file.name}-*"):
+        beside.unlink()
+    file.mkdir()
+    answer = await client.get("/health")
+    assert (answer.status, (await answer.json())["code"]) == (503, "storage.unavailable")
+    login = {"username": seed.USER, "password": seed.PASSWORD}
+    page = await (await client.get("/login")).text()
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert token is not None
+    refused = await client.post("/login", data={**login, "csrf": token[1]})
+    assert (refused.status, "数据暂时无法读取" in await refused.text()) == (503, True)
+    file.rmdir()
+    moved.rename(file)
+
+    assert (await client.get("/health")).status == 200
+
+
 def test_every_disposition_has_a_name_and_a_colour() -> None:
     """No disposition is shown as a bare code."""
     from console.texts import load_texts
@@ -258,5 +285,6 @@ def test_every_disposition_has_a_name_and_a_colour() -> None:
     texts = load_texts()
     coloured = {code for codes in texts.tree["tones"].values() for code in codes}
 
-    assert set(texts.tree["dispositions"]) == set(Disposition)
+    names = {code: texts.name("dispositions", code.value) for code in Disposition}
+    assert names == DISPOSITIONS
     assert coloured == set(Disposition)
