@@ -16,7 +16,7 @@ from core.logs import get_log
 from core.settings import Settings
 from core.types import AudioFrame, CallTask
 from voice.clauses import split_clauses
-from voice.engines.factory import make_recognizer, make_synthesizer
+from voice.engines.factory import make_recognizer, make_speech
 from voice.engines.scripted import silence
 from voice.engines.vad import SileroVad
 from voice.fixed import fixed_sentences
@@ -103,11 +103,7 @@ async def phone_door(
         ModelError: no usable recogniser or voice.
         CallError: the SIP address cannot be had.
     """
-    recognizer, synthesizer = await asyncio.to_thread(
-        lambda: (make_recognizer(settings), make_synthesizer(settings))
-    )
-    recorded = settings.data_dir / "prompts"
-    prompts = PromptCache(synthesizer, settings.cache / "prompts", recorded=recorded)
+    recognizer, prompts = await asyncio.to_thread(lambda: (make_recognizer(settings), make_speech(settings)))
     words = load_words()
     speaker = Speaker(prompts, words, settings.agency_name, settings.hotline)
     await warm_up(recognizer)
@@ -127,7 +123,7 @@ async def phone_door(
                 transfer_to=settings.hotline if settings.sip_trunk else "",
                 prefetch=speaker.prefetch_for,
                 recordings_dir=settings.recordings_dir,
-                split=splitter(recorded),
+                split=splitter(settings.data_dir / "prompts"),
                 labels={"recognizer": _label(recognizer), "synthesizer": prompts.name},
             ),
             speaker,

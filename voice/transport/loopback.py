@@ -49,10 +49,6 @@ class LoopbackPeer:
         """Speak, after what is already being said."""
         self._speech.extend(chop(frames))
 
-    def hush(self) -> None:
-        """Stop speaking."""
-        self._speech.clear()
-
     def press(self, digit: str) -> None:
         """Press a key."""
         self._deeds.append(("dtmf", digit))
