@@ -106,11 +106,16 @@ async def test_the_talk_is_shown_as_it_happens(settings: Settings) -> None:
 
 
 async def test_a_declined_call_has_its_name(settings: Settings) -> None:
-    """A busy phone is a result, not an error."""
+    """A busy phone is a result, not an error, and the attempt is stored."""
     async with core() as url, AnsweringTransport(declines) as far:
         status, out, _ = await run(settings, url, far.uri, "--json")
     assert status == 0
-    assert json.loads(out)["disposition"] == "busy"
+    shown = json.loads(out)
+    assert shown["disposition"] == "busy"
+    async with await open_store(settings) as store:
+        kept = await store.get_call(shown["call_id"])
+    assert kept is not None
+    assert kept.record.disposition is Disposition.BUSY
 
 
 async def test_without_a_dialogue_core_nobody_is_called(settings: Settings) -> None:

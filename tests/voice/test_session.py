@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -599,3 +601,24 @@ def test_a_disk_that_is_gone_does_not_stop_the_call(tmp_path: Path) -> None:
     assert record.disposition is Disposition.COMPLETED
     assert record.recording == ""
     assert record.detail["recording_failed"]
+
+
+def test_a_disk_that_fills_up_in_mid_call_does_not_stop_it(tmp_path: Path) -> None:
+    """The talk goes on, the record says that the recording is incomplete, and what was written is kept."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("是我")
+
+    rig = Rig(resident, scripted(asked("identity", NOTICE, IDENTITY), BYE))
+    rig.recordings = tmp_path
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+        record, _ = rig.record()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert record.disposition is Disposition.COMPLETED
+    assert record.detail["recording_failed"]
+    assert (tmp_path / record.recording).stat().st_size > 30_000
