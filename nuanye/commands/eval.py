@@ -1,58 +1,167 @@
-"""`nuanye eval`: measure understanding on files of held-out questions."""
+"""`nuanye eval`: measure understanding on files of held-out lines."""
 
 from __future__ import annotations
 
 import json as json_module
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="评测 · measure understanding", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="评测 · measure understanding", no_args_is_help=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
+_Misses = Annotated[bool, typer.Option("--misses", help="列出答错的句子 · list what went wrong")]
+_Limit = Annotated[
+    float,
+    typer.Option(
+        "--overlap-limit",
+        min=0,
+        max=1,
+        help="与训练数据近似的句子最多占多少 · share of near-duplicates allowed",
+    ),
+]
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `policy` a subcommand even while it is the only one."""
+@app.command()
+def nlu(
+    file: Annotated[
+        list[Path], typer.Argument(help="JSONL：text、intent、entities、variety · labelled lines")
+    ],
+    as_json: _Json = False,
+    misses: _Misses = False,
+    overlap_limit: _Limit = 0.02,
+) -> None:
+    """意图和实体评测 · how well intents and entities are recognised."""
+    from bot.evaluation.files import read_utterances
+    from bot.evaluation.interpreter import parse_all
+    from bot.evaluation.nlu import marked, summarise_nlu
+    from core.settings import load_settings
+
+    lines = read_utterances(file)
+    parsed = parse_all([item.text for item in lines], load_settings(os.environ))
+    summary = summarise_nlu(lines, parsed) | _overlap([item.text for item in lines])
+    _show(summary, as_json=as_json)
+    if misses:
+        for item, found in zip(lines, parsed, strict=True):
+            if item.intent != found.intent:
+                print(f"  {item.intent} → {found.intent} {found.confidence:.2f}  {item.text}", file=_err())
+            if sorted(marked(item, found)) != sorted(found.entities):
+                print(f"  {item.text}: {item.entities} → {found.entities}", file=_err())
+    _judge(summary, overlap_limit)
 
 
 @app.command()
 def policy(
-    file: Annotated[Path, typer.Argument(help="JSONL：question、policy_ids、variety · held-out questions")],
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")] = False,
-    misses: Annotated[bool, typer.Option("--misses", help="列出答错的问题 · list what went wrong")] = False,
+    file: Annotated[
+        list[Path], typer.Argument(help="JSONL：question、policy_ids、variety、context、channel · questions")
+    ],
+    as_json: _Json = False,
+    misses: _Misses = False,
+    overlap_limit: _Limit = 0.02,
 ) -> None:
     """政策问答检索评测 · how well questions find their policy."""
+    from bot.evaluation.files import read_questions
+    from bot.evaluation.interpreter import parse_all
+    from bot.evaluation.policy import ask, summarise_policy
     from bot.knowledge import load_entries
     from bot.retrieval import PolicyIndex
-    from bot.retrieval.evaluate import read_examples, run, summarise
     from core.settings import load_settings
 
-    examples = read_examples(file)
-    index = PolicyIndex.load(load_entries(), load_settings(os.environ).cache)
-    index.search(examples[0].question)  # the first search loads the embedding model
-    outcomes = run(examples, index.search)
-    summary = dict(summarise(outcomes))
+    questions = read_questions(file)
+    settings = load_settings(os.environ)
+    index = PolicyIndex.load(load_entries(), settings.cache)
+    index.search(questions[0].question)  # the first search loads the embedding model
+    asked = ask(questions, index.search)
+    parsed = parse_all([item.question for item in questions], settings)
+    overlap = _overlap([item.question for item in questions if not item.context])
+    summary = summarise_policy(asked, [item.intent for item in parsed]) | overlap
+    _show(summary, as_json=as_json)
+    if misses:
+        for item in asked:
+            wanted = item.question.policy_ids
+            if not (item.first if wanted else item.decision == "unknown"):
+                print(f"  [{item.decision} {item.rank}] {item.question.question} → {wanted}", file=_err())
+    _judge(summary, overlap_limit)
+
+
+@app.command()
+def noise(
+    file: Annotated[Path, typer.Argument(help="JSONL：带 text 或 question 的文件 · lines to make noisy")],
+    rate: Annotated[
+        float, typer.Option("--rate", min=0.01, max=1, help="改动的字占多少 · share of characters changed")
+    ] = 0.15,
+    seed: Annotated[int, typer.Option("--seed", help="随机种子 · same seed, same noise")] = 7,
+) -> None:
+    """把句子变成听错的样子，写到标准输出 · make lines look misheard, written to stdout."""
+    from bot.evaluation.files import read_lines
+    from bot.evaluation.noise import noisy
+    from core.errors import BadInput
+
+    for number, raw in read_lines(file):
+        key = "question" if "question" in raw else "text"
+        if not isinstance(raw.get(key), str):
+            raise BadInput(f"{file.name}, line {number}: needs text or question")
+        changed = raw | {key: noisy(raw[key], seed=seed, rate=rate), "variety": "noised"}
+        # The noise moves what was marked, and may have hit it.
+        changed.pop("entities", None)
+        print(json_module.dumps(changed, ensure_ascii=False))
+
+
+def _overlap(lines: Sequence[str]) -> dict[str, Any]:
+    from bot.evaluation.known import known_texts
+    from bot.evaluation.overlap import twins
+
+    found = twins(lines, known_texts())
+    return {
+        "near_duplicates": {
+            "share": round(len(found) / max(len(lines), 1), 4),
+            "lines": [{"line": twin.line, "known": twin.known} for twin in found],
+        }
+    }
+
+
+def _judge(summary: dict[str, Any], limit: float) -> None:
+    share = summary["near_duplicates"]["share"]
+    if share > limit:
+        from core.errors import BadInput
+
+        raise BadInput(
+            f"{share:.1%} of the lines are near-duplicates of training data, more than {limit:.1%}",
+            hint="reword them, or pass --overlap-limit",
+        )
+
+
+def _show(summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json_module.dumps(summary, ensure_ascii=False))
         return
-    _table(summary)
-    if misses:
-        for item in outcomes:
-            wanted = item.example.policy_ids
-            fine = (item.rank == 0 and item.decision != "unknown") if wanted else item.decision == "unknown"
-            if not fine:
-                print(f"  [{item.decision}] {item.example.question} → {' / '.join(wanted) or '（无）'}")
-
-
-def _table(summary: dict[str, Any]) -> None:
     for name, value in summary.items():
-        if name == "by_variety":
-            for variety, part in value.items():
-                numbers = "  ".join(f"{key} {number}" for key, number in part.items())
-                print(f"  {variety:12s} {numbers}")
+        if name == "near_duplicates":
+            print(f"{name:18s} {value['share']:.1%}")
+            for twin in value["lines"]:
+                print(f"  {twin['line']} ~ {twin['known']}")
+        elif name in ("by_variety", "by_intent"):
+            print(name)
+            for label, part in value.items():
+                print(f"  {label:22s} {_pairs(part)}")
+        elif name == "confusions":
+            print(name)
+            for pair in value:
+                print(f"  {pair['truth']} → {pair['guess']}  {pair['n']}")
         elif isinstance(value, dict):
-            print(f"{name:16s} " + "  ".join(f"{key} {number}" for key, number in value.items()))
+            print(f"{name:18s} {_pairs(value)}")
         else:
-            print(f"{name:16s} {value}")
+            print(f"{name:18s} {value}")
+
+
+def _pairs(part: dict[str, Any]) -> str:
+    return "  ".join(f"{key} {number}" for key, number in part.items())
+
+
+def _err() -> Any:
+    import sys
+
+    return sys.stderr

@@ -1,0 +1,1 @@
+"""Measures of understanding: what files hold, how right the answers are, what noise does to them."""
