@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,17 +102,12 @@ def _row(clean: list[str], noised: list[str], truth: list[str], spent: list[floa
     }
 
 
-def _linear(kind: str) -> Any:
+def _term_finder(families: str) -> Callable[[str], dict[str, list[str]]]:
     import jieba
-    import numpy as np
-    from scipy.sparse import csr_matrix, hstack
-    from sklearn.svm import LinearSVC
 
     from bot.chinese.text import normalise
-    from bot.components.ngrams import fit, terms_of, vector
-    from bot.evaluation.known import training_examples
+    from bot.components.ngrams import terms_of
 
-    families = {"words": "w", "chars": "c", "sounds": "p"}.get(kind, "wcp")
     cutter = jieba.Tokenizer()
     for path in sorted((ROOT / "nlu_data/jieba").glob("*.txt")):
         cutter.load_userdict(str(path))
@@ -121,6 +117,19 @@ def _linear(kind: str) -> Any:
         found = terms_of(plain, [word for word in cutter.cut(plain) if word.strip()])
         return {family: grams for family, grams in found.items() if family in families}
 
+    return terms
+
+
+def _linear(kind: str) -> Any:
+    import numpy as np
+    from scipy.sparse import csr_matrix, hstack, vstack
+    from sklearn.svm import LinearSVC
+
+    from bot.chinese.text import normalise
+    from bot.components.ngrams import fit, vector
+    from bot.evaluation.known import training_examples
+
+    terms = _term_finder({"words": "w", "chars": "c", "sounds": "p"}.get(kind, "wcp"))
     texts, noised, truth = _lines()
     examples = training_examples()
     started = time.perf_counter()
@@ -135,8 +144,6 @@ def _linear(kind: str) -> Any:
         from bot.retrieval.embed import embed_query
 
         return hstack([sparse, csr_matrix(embed_query(normalise(text)).reshape(1, -1))]).tocsr()
-
-    from scipy.sparse import vstack
 
     matrix = vstack([row(text, document) for (text, _), document in zip(examples, documents, strict=True)])
     model = LinearSVC(C=1.0, class_weight="balanced", random_state=SEED, dual=True)
