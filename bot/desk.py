@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from bot.answers import answer_policy, ask_choices, detect_facet, opening_facet, unknown
+from bot.answers import answer_policy, ask_choices, ask_one, detect_facet, opening_facet, unknown
 from bot.chinese.numbers import parse_number
 from bot.chinese.text import normalise
 from bot.knowledge.entries import PolicyEntry
 from bot.knowledge.loader import load_entries
 from bot.knowledge.phrases import Phrases, load_phrases
-from bot.retrieval import PolicyIndex
-from bot.retrieval.normalise import normalise as plain_question
+from bot.retrieval import Candidate, PolicyIndex
 from core.types import Reply
 
 MAX_CHOICES = 3
+# One candidate leads when it is this likely and this many times likelier than the next.
+LEAD_CHANCE, LEAD_FACTOR = 0.35, 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """``decision`` is ``answer``, ``ask`` or ``unknown``; ``choices`` are ids to pick from."""
+    """``decision`` is ``answer``, ``ask``, ``ask_one`` (yes or no) or ``unknown``; ``choices`` are ids."""
 
     decision: str
     reply: Reply
@@ -36,7 +37,6 @@ class PolicyDesk:
     """Retrieval and wording behind one door."""
 
     entries: Mapping[str, PolicyEntry]
-    wordings: Mapping[str, str]
     index: PolicyIndex
     phrases: Phrases
     hotline: str
@@ -46,15 +46,10 @@ class PolicyDesk:
         """Read the knowledge files and build the index. Raises ``KnowledgeError``."""
         entries = load_entries()
         index = PolicyIndex.load(entries, cache_dir)
-        wordings = {_plain(text): e.id for e in entries for text in (*e.questions, e.title, e.short_title)}
-        return cls({entry.id: entry for entry in entries}, wordings, index, load_phrases(), hotline)
+        return cls({entry.id: entry for entry in entries}, index, load_phrases(), hotline)
 
     def look_up(self, question: str, *, channel: str, today: date, last_policy: str = "") -> Found:
         """Answer a question; ``last_policy`` is what a follow-up such as 要带什么材料 refers to."""
-        # Asked in an entry's own words there is nothing to weigh.
-        named = self.wordings.get(_plain(question), "")
-        if named:
-            return self.answer(named, opening_facet(question), channel=channel, today=today)
         ranking = self.index.search(question, context_policy_id=last_policy)
         if ranking.decision == "unknown" or not ranking.candidates:
             return Found("unknown", unknown(phrases=self.phrases, hotline=self.hotline, channel=channel))
@@ -62,6 +57,9 @@ class PolicyDesk:
         if ranking.decision == "answer":
             facet = detect_facet(question) if best == last_policy else opening_facet(question)
             return self.answer(best, facet, channel=channel, today=today)
+        if channel == "phone" and _leads(ranking.candidates):
+            # Three titles are too much to listen to; one can be answered by yes or no.
+            return Found("ask_one", ask_one(self.entries[best], phrases=self.phrases), choices=(best,))
         shown = ranking.candidates[:MAX_CHOICES]
         reply = ask_choices(shown, list(self.entries.values()), phrases=self.phrases)
         return Found("ask", reply, choices=tuple(item.policy_id for item in shown))
@@ -95,5 +93,7 @@ class PolicyDesk:
         return normalise(text) == normalise(self.phrases.say("ask_none"))
 
 
-def _plain(text: str) -> str:
-    return plain_question(text).replace(" ", "")
+def _leads(candidates: Sequence[Candidate]) -> bool:
+    first = candidates[0].confidence
+    second = candidates[1].confidence if len(candidates) > 1 else 0.0
+    return first >= LEAD_CHANCE and first >= LEAD_FACTOR * second

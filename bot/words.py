@@ -13,6 +13,7 @@ from bot.answers.speech import number_words
 
 WORDS_FILE = Path(__file__).resolve().parent.parent / "dialogues" / "domain" / "words.yml"
 _WORD = re.compile(r"word_([a-z_]+)(?::(\d+))?(?::(\d+))?")
+_FRAME = re.compile(r"word_([a-z_]+)\[([^\[\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,19 @@ class Words:
     spoken: Mapping[str, str]
 
     def fill(self, values: Mapping[str, str], *, spoken: bool) -> dict[str, str]:
-        """Replace every ``word_<name>[:number[:number]]`` in ``values`` by its wording."""
-        return {key: _WORD.sub(lambda m: self._say(m, spoken), value) for key, value in values.items()}
+        """Replace every ``word_<name>[:number[:number]]`` in ``values`` by its wording.
+
+        ``word_<name>[text]`` puts ``text``, itself filled first, into the wording's ``{value}``.
+        """
+        return {key: self._fill(value, spoken) for key, value in values.items()}
+
+    def _fill(self, text: str, spoken: bool) -> str:
+        wording = self.spoken if spoken else self.written
+        framed = _FRAME.sub(
+            lambda m: wording[m.group(1)].format(value=_WORD.sub(lambda w: self._say(w, spoken), m.group(2))),
+            text,
+        )
+        return _WORD.sub(lambda m: self._say(m, spoken), framed)
 
     def _say(self, match: re.Match[str], spoken: bool) -> str:
         template = (self.spoken if spoken else self.written)[match.group(1)]

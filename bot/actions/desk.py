@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -13,19 +14,23 @@ from bot.actions.memory import changes, heard_of, memo_of
 from bot.actions.speaking import finish, look_up, outcome, remembered, say, send
 from bot.chinese.text import has_content
 from bot.desk import Found
+from bot.forms.endings import moved
 from bot.forms.engine import start_intention
+from bot.forms.moves import move_of
+from bot.forms.person import hardship_signals
 from bot.forms.types import PHONE, Heard, Say
 from core.types import CallAction, Disposition, TurnEvent
 
 _WISHES = frozenset({"give_job", "start_intention"})
+_DISTRESS = re.compile(r"难受|没人要|冇人(?:请|要)|走投无路|撑不住|好惨|心慌|绝望|睡不着|瞓唔着")
 _PLAIN = {
     "affirm": "utter_help",
-    "deny": "utter_goodbye",
+    "deny": "utter_ok_idle",
     "dont_know": "utter_help",
     "self": "utter_help",
     "who_is_this": "utter_bot",
-    "not_now": "utter_goodbye",
-    "wrong_number": "utter_goodbye",
+    "not_now": "utter_ok_idle",
+    "wrong_number": "utter_ok_idle",
 }
 _EVENTS = {TurnEvent.SILENCE: "utter_silence_idle", TurnEvent.UNCLEAR: "utter_kind_question"}
 
@@ -40,7 +45,10 @@ class ActionPolicy(Action):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
         """Look the latest message up."""
         heard = heard_of(tracker)
-        picked = choice(dispatcher, tracker, heard, memo_of(tracker))
+        memo = memo_of(tracker)
+        if move_of(heard, "") == "crisis":
+            return finish(dispatcher, tracker, heard, moved(memo, "crisis", heard))
+        picked = choice(dispatcher, tracker, heard, memo)
         if picked is not None:
             return picked
         return _answered(dispatcher, tracker, heard, look_up(heard.text, tracker, heard))
@@ -58,9 +66,13 @@ class ActionIdle(Action):
         heard, memo = heard_of(tracker), memo_of(tracker)
         if heard.event is not TurnEvent.UTTERANCE and heard.event in _EVENTS:
             return _plain(dispatcher, tracker, heard, _EVENTS[heard.event])
+        if move_of(heard, "") == "crisis":
+            return finish(dispatcher, tracker, heard, moved(memo, "crisis", heard))
         picked = choice(dispatcher, tracker, heard, memo)
         if picked is not None:
             return picked
+        if context().desk.is_none_of_these(heard.text):
+            return _plain(dispatcher, tracker, heard, "utter_help")
         if heard.sure("human", 0.4):
             return _human(dispatcher, tracker, heard)
         if heard.sure("opt_out", 0.4):
@@ -68,28 +80,40 @@ class ActionIdle(Action):
             return [*changes(tracker, slots), *_plain(dispatcher, tracker, heard, "utter_opt_out_idle")]
         if not has_content(heard.text):
             return _plain(dispatcher, tracker, heard, "utter_kind_question")
-        if (
-            heard.intent in _WISHES
-            and heard.confidence >= 0.4
-            and any(e.kind == "job" for e in heard.entities)
-        ):
+        if _wishes(heard):
             return finish(dispatcher, tracker, heard, start_intention(memo, heard))
         if heard.sure("repeat", 0.5):
             return _repeat(dispatcher, tracker, heard)
-        if heard.sure(heard.intent, 0.4) and heard.intent in _PLAIN:
-            return _plain(dispatcher, tracker, heard, _PLAIN[heard.intent])
-        if heard.sure("out_of_scope", 0.5):
-            return _plain(dispatcher, tracker, heard, "utter_out_of_scope")
+        response = _courtesy(heard)
+        if response:
+            return _plain(dispatcher, tracker, heard, response)
         return _answered(dispatcher, tracker, heard, look_up(heard.text, tracker, heard))
 
 
+def _courtesy(heard: Heard) -> str:
+    """Return the response that needs no search, ``""`` when none fits."""
+    if _DISTRESS.search(heard.text):
+        return "utter_comfort"
+    if heard.sure(heard.intent, 0.4) and heard.intent in _PLAIN:
+        return _PLAIN[heard.intent]
+    return "utter_out_of_scope" if heard.sure("out_of_scope", 0.5) else ""
+
+
+def _wishes(heard: Heard) -> bool:
+    """Say whether somebody tells what work they look for, outside the form."""
+    if not any(entity.kind == "job" for entity in heard.entities) or re.search(r"[?？吗]", heard.text):
+        return False
+    sought = re.search(r"想(?:找|揾|做)|找(?:份|个)|揾(?:份|个)", heard.text)
+    return (heard.intent in _WISHES and heard.confidence >= 0.4) or bool(sought)
+
+
 def _answered(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard, found: Found) -> list[Any]:
-    if context().desk.is_none_of_these(heard.text):
-        return _plain(dispatcher, tracker, heard, "utter_help")
+    if found.decision == "unknown" and (heard.intent == "hardship" or hardship_signals(heard.text)):
+        return _plain(dispatcher, tracker, heard, "utter_comfort")
     send(dispatcher, found.reply, heard)
     slots: dict[str, Any] = remembered(found)
     slots["outcome"] = outcome(heard, policy_ids=[found.policy_id] if found.policy_id else [])
-    slots["open_question"] = "policy_choice" if found.decision == "ask" else None
+    slots["open_question"] = "policy_choice" if found.choices else None
     return changes(tracker, slots)
 
 

@@ -89,7 +89,7 @@ def _detour(
     dispatcher: CollectingDispatcher, found: Found, step: Step, heard: Heard
 ) -> tuple[Memo, tuple[Say, ...], dict[str, Any]]:
     """Answer a policy question inside a form; what cannot be answered goes to staff."""
-    if found.decision == "answer" or (found.decision == "ask" and heard.channel != PHONE):
+    if found.decision in ("answer", "ask_one") or (found.decision == "ask" and heard.channel != PHONE):
         send(dispatcher, found.reply, heard)
         # A choice is itself a question; the form's own waits until it is made.
         says = step.says if found.decision == "answer" else ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 
-from bot.answers.facets import facet_items
+from bot.answers.facets import detect_facet, facet_items
 from bot.answers.speech import telephone_words, to_speech
 from bot.knowledge.dates import end_date, rewrite_dates, written
 from bot.knowledge.entries import PolicyEntry, SourceRef
@@ -27,13 +28,14 @@ def effective_status(entry: PolicyEntry, today: date) -> str:
 
 
 def written_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phrases, hotline: str) -> str:
-    """The chat message: status first, then the content, then what it rests on."""
+    """The message without what it rests on: status first, then the content."""
     lines = []
     if status == "expired":
         lines.append(phrases.say("expired"))
     elif status == "snapshot":
         lines.append(phrases.say("snapshot", date=written(entry.as_of)))
-    if facet:
+    # 能领几个月 is answered by the amounts, not by the dates; other subjects have their list.
+    if facet and not (facet == "when" and is_subject(entry, facet)):
         lines += _facet_lines(entry, facet, phrases, hotline)
     else:
         lines += facet_items(entry, "what")
@@ -44,14 +46,35 @@ def written_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Ph
         lines.append(entry.wording.caution)
     if status == "verify":
         lines.append(phrases.say("verify", hotline=hotline))
-    return "\n".join(lines + _footer(entry, facet, phrases))
+    return "\n".join(lines)
+
+
+def footer(entry: PolicyEntry, facet: str | None, phrases: Phrases, *, named_source: bool) -> str:
+    """What the message rests on; ``named_source`` where the channel does not show ``sources``."""
+    lines = [phrases.say("region", text=entry.region)]
+    if facet != "basis":
+        basis = facet_items(entry, "basis")[:2]
+        lines.append(phrases.say("basis", text=phrases.say("list_separator").join(basis)))
+    lines.append(phrases.say("as_of", date=written(entry.as_of)))
+    source = sources(entry)[0]
+    date = written(source.as_of)
+    if named_source and source.url:
+        lines.append(phrases.say("source_link", title=source.title, date=date, url=source.url))
+    elif named_source:
+        lines.append(phrases.say("source_file", title=source.title, date=date))
+    return "\n".join(lines)
+
+
+def is_subject(entry: PolicyEntry, facet: str | None) -> bool:
+    """Say whether the entry is about ``facet`` as a whole: 失业金能领几个月 is about the time."""
+    return facet is not None and detect_facet(entry.title) == facet
 
 
 def spoken_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phrases, hotline: str) -> str:
     """At most two short sentences."""
     number = telephone_words(hotline)
     caution = phrases.say("verify_spoken", hotline=number) if status == "verify" else ""
-    if facet in (None, "what"):
+    if facet in (None, "what") or is_subject(entry, facet):
         # A lapsed entry was worded without a caution: its second sentence makes room.
         return (_sentences(entry.spoken)[0] if caution else entry.spoken) + caution
     items = facet_items(entry, facet)
@@ -73,13 +96,12 @@ def sources(entry: PolicyEntry) -> tuple[Source, ...]:
     document = facet_items(entry, "basis")[0]
     # The file lists the weightiest page first; a code archive's own title says nothing.
     linked = sorted((source for source in entry.source if source.show_link), key=_is_archive)
-    links = [
-        Source(entry.id, _public_title(source, document), document, entry.as_of, source.url)
-        for source in linked[:_MAX_LINKS]
-    ]
-    if links and not entry.wording.document_first:
-        return tuple(links)
-    return (Source(entry.id, _hidden_title(entry), document, entry.as_of), *links)
+    found = [Source(entry.id, _public_title(s, document), document, entry.as_of, s.url) for s in linked]
+    found = found[:_MAX_LINKS]
+    if not found or entry.wording.document_first:
+        found.insert(0, Source(entry.id, _hidden_title(entry), document, entry.as_of))
+    # The document and its date stand once; a further page adds its title and its link.
+    return (found[0], *(replace(source, document="", as_of="") for source in found[1:]))
 
 
 def _hidden_title(entry: PolicyEntry) -> str:
@@ -121,22 +143,6 @@ def _part(entry: PolicyEntry, facet: str, phrases: Phrases) -> list[str]:
     if len(shown) < len(items):
         text += phrases.say("more_items", facet=phrases.say(f"facet_{facet}"))
     return [phrases.say(facet, text=text)]
-
-
-def _footer(entry: PolicyEntry, facet: str | None, phrases: Phrases) -> list[str]:
-    lines = [phrases.say("region", text=entry.region)]
-    if facet != "basis":
-        basis = facet_items(entry, "basis")[:2]
-        lines.append(phrases.say("basis", text=phrases.say("list_separator").join(basis)))
-    lines.append(phrases.say("as_of", date=written(entry.as_of)))
-    source = sources(entry)[0]
-    if source.url:
-        lines.append(
-            phrases.say("source_link", title=source.title, date=written(source.as_of), url=source.url)
-        )
-    else:
-        lines.append(phrases.say("source_file", title=source.title, date=written(source.as_of)))
-    return lines
 
 
 def _sentences(text: str) -> list[str]:

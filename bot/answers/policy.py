@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from bot.answers.facets import FACETS, facet_items
-from bot.answers.parts import effective_status, sources, spoken_text, written_text
+from bot.answers.parts import effective_status, footer, sources, spoken_text, written_text
 from bot.answers.speech import to_speech
 from bot.knowledge.entries import PolicyEntry
 from bot.knowledge.phrases import Phrases
@@ -16,6 +16,7 @@ from core.types import Button, Reply
 MAX_CHOICES = 3
 _OFFERED = ("eligibility", "materials", "how", "when", "amount")
 _MAX_FACET_BUTTONS = 3
+_SHOW_SOURCES = frozenset({"web", "kiosk"})
 _MAX_RELATED_BUTTONS = 2
 
 
@@ -36,8 +37,11 @@ def answer_policy(
     """
     asked = facet if facet in FACETS else None
     status = effective_status(entry, today)
+    content = written_text(entry, asked, status, phrases, hotline)
+    # The chat page unfolds ``sources`` under the message; other text doors show the text alone.
+    rests_on = footer(entry, asked, phrases, named_source=channel not in _SHOW_SOURCES)
     return Reply(
-        text=written_text(entry, asked, status, phrases, hotline),
+        text=f"{content}\n{rests_on}",
         spoken=spoken_text(entry, asked, status, phrases, hotline),
         buttons=() if channel == "phone" else _buttons(entry, asked, status, phrases),
         sources=sources(entry),
@@ -69,6 +73,12 @@ def ask_choices(
             Button(phrases.say("ask_none"), phrases.say("ask_none")),
         ),
     )
+
+
+def ask_one(entry: PolicyEntry, *, phrases: Phrases) -> Reply:
+    """Read one likely policy out, to be answered by yes or no."""
+    said = phrases.say("ask_one_spoken", title=to_speech(entry.short_title))
+    return Reply(text=said, spoken=said)
 
 
 def unknown(*, phrases: Phrases, hotline: str, channel: str = "web") -> Reply:

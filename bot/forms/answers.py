@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from bot.forms import person, work
 from bot.forms.questions import INTENTION, QUESTIONS, RELATION_KEYS
-from bot.forms.types import Heard, Memo, Update
+from bot.forms.types import FOLLOW_UP, Heard, Memo, Update
 from bot.forms.yesno import yes_no
 
 _CORRECTION = re.compile(
     r"改成|改为|改做|改作|改到|改一下|改下|换成|换做|转做|更正|纠正|修改|说错|讲错|搞错了|"
-    r"(?:不是|唔系|不对).{0,8}(?:是|系|应该)|应该是|应该系|我改主意"
+    r"^(?:不对|唔啱|唔对|错了|错咗)[,，。 ]|(?:不是|唔系|不对).{0,8}(?:是|系|应该)|应该是|应该系|我改主意"
+)
+_NOT_LEARNING = re.compile(
+    r"(?:学|读)(?:不|唔)(?:了|进|会|动|识|到|嚟|得)|(?:不|唔|没|冇)(?:想|要|打算)?(?:再)?(?:学|读|培训)"
 )
 _PARSERS: Mapping[str, Callable[[Heard], Update | None]] = MappingProxyType(
     {
@@ -30,6 +34,9 @@ _PARSERS: Mapping[str, Callable[[Heard], Update | None]] = MappingProxyType(
         "training_topic": work.training_topic,
         "callback_time": work.callback_time,
     }
+)
+_NOW = re.compile(
+    r"^(?:现在|而家)?(?:又)?(?:方便|得闲|有空|可以说)(?:了|啦|喇|的|啊)?$|^现在(?:就)?(?:可以|行|说)|^而家(?:就)?(?:得|讲)"
 )
 _BESIDE: Mapping[str, Callable[..., Update | None]] = MappingProxyType(
     {
@@ -54,7 +61,8 @@ def parse_answer(question: str, heard: Heard) -> list[Update]:
         answer = yes_no(heard)
         return [Update("training_wish", False, heard.text, answer[1])] if answer and not answer[0] else []
     if first is None:
-        return []
+        resumed = question == "callback_time" and _NOW.search(heard.text)
+        return [Update("convenient", True, heard.text, 0.9)] if resumed else []
     return [first, *(beside(heard, skip=question) if question in INTENTION[:4] else [])]
 
 
@@ -87,6 +95,10 @@ def corrections(heard: Heard, memo: Memo, *, asked: bool = False) -> list[Update
     if not asked and not _CORRECTION.search(heard.text):
         return []
     changed = [u for u in beside(heard) if u.field in memo.fields or u.field in memo.facts]
+    if "social_insurance" in memo.fields and re.search(r"社保|五险|参保", heard.text):
+        rest = re.sub(r"^(?:不对|唔啱|唔对|错了|错咗|不是|唔系)[,，。 ]*", "", heard.text)
+        insured = work.social_insurance(replace(heard, text=rest, intent=""))
+        changed += [replace(insured, words=heard.text)] if insured else []
     if "employment_status" in memo.fields and not changed:
         status = person.employment_status(heard) if len(heard.text) > 2 else None
         if status and status.confidence >= 0.8 and status.value != memo.value("employment_status"):
@@ -94,9 +106,29 @@ def corrections(heard: Heard, memo: Memo, *, asked: bool = False) -> list[Update
     return [update for update in changed if update.value != memo.value(update.field)]
 
 
+def restated(heard: Heard, memo: Memo) -> list[Update]:
+    """Return what was said again as it is recorded: 四千到五千 when that is the wage."""
+    return [update for update in beside(heard) if update.value == memo.value(update.field)]
+
+
+def told_beside(heard: Heard, memo: Memo) -> list[Update]:
+    """Return what clearly belongs to another question of the form than the open one."""
+    question = memo.open_question
+    if question == "hardship" and "training_wish" in memo.fields:
+        wish = _training(heard, None)
+        if wish:
+            return wish
+    seeking = memo.activity != FOLLOW_UP or memo.value("employment_status") == "unemployed"
+    if not seeking or question not in (*INTENTION, "training_wish", "training_topic", "hardship"):
+        return []
+    return beside(heard, skip=question)
+
+
 def _training(heard: Heard, wish: Update | None) -> list[Update]:
     topic = work.names(heard, "job")
-    learns = re.search(r"想学|学(?!校|生)|培训|考证|读个", heard.text)
+    if _NOT_LEARNING.search(heard.text):
+        return [Update("training_wish", False, heard.text, 0.9)]
+    learns = re.search(r"想学|学(?!校|生|历)|培训|考证|读个", heard.text)
     if wish is not None and wish.value is False:
         return [wish]
     if topic and (learns or wish):

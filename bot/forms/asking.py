@@ -9,10 +9,13 @@ from typing import Any
 from bot.forms.flow import DONE, known_facts, next_question
 from bot.forms.questions import WORKING
 from bot.forms.types import FOLLOW_UP, Memo, Say, Step
+from core.types import Disposition
 
 # A value that begins with this is a word of dialogues/domain/words.yml, put in by the action.
 WORD = "word_"
 _JOINER = "、"
+_TIMES = frozenset({"full_time", "part_time", "day", "night", "any"})
+_KNOWN_ORDER = ("wanted_jobs", "district", "expected_pay", "working_time")
 
 
 def asked(memo: Memo, before: tuple[Say, ...] = ()) -> Step:
@@ -28,7 +31,9 @@ def ask(memo: Memo, question: str = "", *, style: str = "ask") -> Say:
     if question == "confirm_summary":
         return summary(memo)
     if question == "confirm_known":
-        return Say(f"utter_{style}_confirm_known", described(known_facts(memo)))
+        return Say(f"utter_{style}_confirm_known", {"known": _known(known_facts(memo))})
+    if question == "callback_time" and memo.disposition is Disposition.RELATIVE:
+        return Say(f"utter_{style}_callback_relative")
     if question == "identity":
         name = "relation" if "relation" in memo.flags else "identity"
         return Say(
@@ -77,9 +82,17 @@ def _described(name: str, value: Any) -> str:
         return _JOINER.join(f"{WORD}hardship_{item}" for item in value) or f"{WORD}no_hardship"
     if isinstance(value, bool):
         return f"{WORD}{name}_{'yes' if value else 'no'}"
+    if name == "working_time" and value not in _TIMES:
+        return str(value)  # kept as it was said
     if name in ("employment_status", "social_insurance", "working_time") or value == "any":
         return f"{WORD}{name}_{value}"
     return str(value)
+
+
+def _known(facts: Mapping[str, Any]) -> str:
+    """Say what the register knows and nothing else; each part is a word with its value put in."""
+    parts = described(facts)
+    return "，".join(f"{WORD}known_{name}[{parts[name]}]" for name in _KNOWN_ORDER if name in facts)
 
 
 def _pay(value: Mapping[str, Any]) -> str:

@@ -35,7 +35,11 @@ def moved(memo: Memo, move: str, heard: Heard) -> Step:
         return Step(closed, (Say("utter_cancelled"),))
     if move == "repeat":
         return Step(memo, (ask(memo),), replay=True)
-    response = {"who": "utter_who", "bot": "utter_bot_short"}[move]
+    if move == "crisis":
+        return _crisis(memo, phone)
+    if move == "present":
+        return Step(memo, (ask(memo),))
+    response = {"who": "utter_who", "bot": "utter_bot_short", "privacy": "utter_privacy"}[move]
     return Step(memo, (Say(response, {"agency": memo.agency}), ask(memo)))
 
 
@@ -93,6 +97,16 @@ def _human(memo: Memo, phone: bool) -> Step:
     memo = _noted(memo, Disposition.TRANSFERRED, "human_requested")
     closed = replace(memo, open_question="", activity="ended")
     return Step(closed, (Say("utter_transfer"),), call=CallAction.TRANSFER)
+
+
+def _crisis(memo: Memo, phone: bool) -> Step:
+    """Somebody speaks of dying: nothing else matters, a person takes over."""
+    if phone:
+        memo = _noted(memo, Disposition.TRANSFERRED, "crisis")
+        closed = replace(memo, open_question="", activity="ended")
+        return Step(closed, (Say("utter_crisis"),), call=CallAction.TRANSFER)
+    memo = replace(memo, needs_review=tuple(dict.fromkeys((*memo.needs_review, "crisis"))))
+    return Step(replace(memo, activity="", open_question=""), (Say("utter_crisis"),))
 
 
 def _anger(memo: Memo, phone: bool) -> Step:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.forms import endings, ladders
-from bot.forms.answers import beside, corrections, parse_answer, parse_key
+from bot.forms.answers import beside, corrections, parse_answer, parse_key, restated, told_beside
 from bot.forms.asking import ask, asked, summary
 from bot.forms.flow import DONE, known_facts, next_question
 from bot.forms.moves import guessed_move, is_policy_question, move_of
-from bot.forms.person import hardship_signals
-from bot.forms.questions import INTENTION, KNOWABLE
+from bot.forms.person import hardship_signals, stated_identity
+from bot.forms.questions import KNOWABLE
 from bot.forms.types import FOLLOW_UP, JOB_INTENTION, PHONE, Heard, Memo, Say, Step, Update
 from core.types import Disposition, FieldValue, TurnEvent
 
@@ -50,14 +50,26 @@ def _utterance(memo: Memo, heard: Heard) -> Step:
     question = memo.open_question
     move = move_of(heard, question)
     if move:
-        return endings.moved(memo, move, heard)
+        return _introduced(memo, move, heard)
     if is_policy_question(heard):
         return Step(replace(memo, unclears=0), (ask(memo),), policy_question=heard.text)
     changes = corrections(heard, memo, asked=question in ("confirm_summary", "confirm_known"))
     if changes:
         return _changed(memo, changes, heard)
     updates = parse_answer(question, heard)
+    if not updates and question == "confirm_summary" and restated(heard, memo):
+        return Step(replace(memo, unclears=0), (Say("utter_item_confirmed"),))
     return _take(memo, updates, heard) if updates else _otherwise(memo, heard)
+
+
+def _introduced(memo: Memo, move: str, heard: Heard) -> Step:
+    """Carry out a move; 他不在，你是哪里 also says who is speaking."""
+    done = endings.moved(memo, move, heard)
+    who = stated_identity(heard.text) if move == "who" and memo.open_question == "identity" else ""
+    if not who:
+        return done
+    taken = _take(memo, [Update("identity", who, heard.text, 0.9)], heard)
+    return replace(taken, says=(done.says[0], *taken.says))
 
 
 def _otherwise(memo: Memo, heard: Heard) -> Step:
@@ -68,11 +80,17 @@ def _otherwise(memo: Memo, heard: Heard) -> Step:
         return endings.moved(memo, move, heard)
     if heard.sure("ask_policy", 0.5):
         return Step(replace(memo, unclears=0), (ask(memo),), policy_question=heard.text)
-    told = beside(heard, skip=question) if question in INTENTION else []
+    told = told_beside(heard, memo)
     if told:
-        return asked(_store(replace(memo, unclears=0), told, heard))
+        known = any(update.field in memo.fields for update in told)
+        memo = _store(replace(memo, unclears=0), told, heard)
+        return asked(memo, (Say("utter_noted"),) if known else ())
     if heard.sure("greet") or heard.sure("thanks"):
         return Step(memo, (ask(memo),))
+    hardship = memo.fields.get("hardship")
+    if hardship is not None and hardship.words == heard.text:
+        # Who speaks of a hardship is not told that nobody understood.
+        return Step(replace(memo, unclears=0), (Say("utter_hardship_heard"), ask(memo)))
     pressed = parse_key(question, heard.text, memo) if len(heard.text) == 1 else []
     return _take(memo, pressed, heard) if pressed else ladders.unclear(memo, heard)
 
@@ -87,6 +105,8 @@ def _take(memo: Memo, updates: list[Update], heard: Heard) -> Step:
     memo = _store(replace(memo, unclears=0), updates, heard)
     if first.field == "identity":
         return _identified(memo, str(first.value), heard)
+    if first.field == "convenient" and first.value is True and memo.disposition is Disposition.CALLBACK:
+        memo = replace(memo, disposition=None)
     if first.field == "convenient" and first.value is False:
         return endings.ask_callback(memo)
     if first.field == "callback_time":

@@ -34,7 +34,7 @@ _STATUS = (
     ("studying", r"读书|上学|学生|在读|读紧|考研|返学|没毕业|未毕业|留学|升学"),
     (
         "unable",
-        r"(?:不能|没法|做不了|无法|没办法|冇办法|做唔到|干不了)(?:工作|做工|上班|返工|做嘢|工|嘢|活)?|丧失劳动|没有?劳动能力|身体(?:不好|唔得|差|不行)",
+        r"(?:(?<!能)不能|没法|做不了|无法|没办法|冇办法|做唔到|干不了)(?:工作|做工|上班|返工|做嘢|工|嘢|活)?|丧失劳动|没有?劳动能力|身体(?:不好|唔得|差|不行)",
     ),
     (
         "not_looking",
@@ -87,7 +87,10 @@ _HARDSHIP = (
         "low_income",
         r"低保|低收入|没钱|冇钱|没有?收入|冇收入|冇钱开饭|经济(?:困难|压力)|生活(?:很|好)?困难|屋企有困难|家里(?:很|有)?困难|穷",
     ),
-    ("illness", r"生病|有病|重病|慢性病|癌|吃药|食药|住院|化疗|透析|中风|身体(?:不好|差|唔好)"),
+    (
+        "illness",
+        r"生病|(?<!你)有病(?![啊吧呀吗嘛])|重病|慢性病|癌|吃药|食药|住院|化疗|透析|中风|身体(?:不好|差|唔好)",
+    ),
     ("single_parent", r"单亲|(?:一个人|自己)(?:带|凑)|离婚带"),
     ("caring", r"照顾.{0,6}(?:老人|父母|妈|爸|母亲|父亲|家人|小孩|孩子|病人)|瘫痪|睇住老人"),
     (
@@ -126,6 +129,13 @@ def identity(heard: Heard) -> Update | None:
     return Update("identity", "self" if answer[0] else "no", text, answer[1])
 
 
+def stated_identity(text: str) -> str:
+    """Return ``relative`` or ``self`` where the words themselves say so, else ``""``."""
+    if _RELATIVE.search(text):
+        return "relative"
+    return "self" if _SELF.search(text) and not _NOT_SELF.search(text) else ""
+
+
 def _named(text: str, callee: str) -> float:
     """Return how surely somebody says that they are ``callee`` (0: not at all)."""
     start = re.search(r"我(?:就)?(?:是|系|叫)", text)
@@ -153,6 +163,9 @@ def employment_status(heard: Heard) -> Update | None:
     answer = yes_no(heard)
     if answer is None or len(heard.text) > 4:
         return None
+    # 嗯 to 上班、打零工，还是找工作 chooses nothing; to the shorter 有工作吗 it does.
+    if answer[0] and not heard.retry and "有" not in heard.text:
+        return None
     return Update("employment_status", "employed" if answer[0] else "unemployed", heard.text, 0.6)
 
 
@@ -171,9 +184,8 @@ def hardship(heard: Heard) -> Update | None:
     kinds = hardship_signals(heard.text)
     if kinds:
         return Update("hardship", kinds, heard.text, 0.9)
-    if heard.sure("hardship"):
-        return Update("hardship", ["other"], heard.text, 0.7)
-    answer = yes_no(heard)
-    if answer is None:
-        return None
+    answer = None if re.search(r"想学|想做|想找|想去", heard.text) else yes_no(heard)
+    # 没困难 sounds like hardship to the classifier; its first word decides.
+    if answer is None or (answer[0] and heard.sure("hardship")):
+        return Update("hardship", ["other"], heard.text, 0.7) if heard.sure("hardship") else None
     return Update("hardship", ["other"] if answer[0] else [], heard.text, answer[1])

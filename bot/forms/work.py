@@ -11,6 +11,7 @@ from bot.chinese.text import strip_fillers
 from bot.forms.types import Entity, Heard, Update
 
 ANY = "any"
+_WHERE = re.compile(r"上班|返工|工作|做工|做嘢|那边|附近")  # beside these a place is meant
 DISTRICTS = (
     "荔湾区",
     "越秀区",
@@ -42,6 +43,11 @@ _TIMES = (
     ("day", r"白班|日班|白天|早班|返日|日头|上午|朝九晚五|正常班"),
     ("full_time", r"全职|全日|全天|长期|正式|双休|单休|两班倒|三班倒|倒班"),
     ("any", r"灵活|弹性|随便|是但|都可以|都得|都行|无所谓|冇所谓|看情况|睇情况|没要求|没有要求"),
+)
+# 不想上夜班, 熬不了夜, 夜晚唔得: the time that is ruled out, not the one that is wanted.
+_RULED_OUT = re.compile(
+    r"(?:不|唔|冇|没|熬不|除了)[^,，。;；]{0,4}(?:夜班?|通宵|晚班|早班|白班)|"
+    r"(?:夜班|晚班|夜晚|晚上|夜|早班|白班)[^,，。;；]{0,3}(?:不行|唔得|不能|唔想|不想|不做|唔做|熬不|不了|不要|唔要)[^,，。;；]{0,3}"
 )
 _TIME_SOUNDS = {"全职": "full_time", "兼职": "part_time", "白班": "day", "夜班": "night"}
 _NO_INSURANCE = re.compile(
@@ -82,7 +88,8 @@ def district(heard: Heard, *, asked: bool = True) -> Update | None:
     found = names(heard, "district") or names(heard, "place")
     if not found and asked and _OPEN.search(heard.text):
         return Update("district", ANY, heard.text, 0.9)
-    found = found or (names(heard, "district", repaired=True) if asked else [])
+    repaired = asked or bool(_WHERE.search(heard.text))
+    found = found or (names(heard, "district", repaired=True) if repaired else [])
     if found:
         best = found[-1] if len(found) > 1 and _changes(heard.text) else found[0]
         return Update("district", best.value, heard.text, min(0.95, best.confidence))
@@ -113,10 +120,14 @@ def expected_pay(heard: Heard, *, asked: bool = True) -> Update | None:
 
 def working_time(heard: Heard, *, asked: bool = True) -> Update | None:
     """Read full or part time, day or night; another wording is kept as said."""
+    ruled_out = _RULED_OUT.search(heard.text)
+    text = _RULED_OUT.sub("", heard.text)
     for value, pattern in _TIMES:
-        strict = asked or value in ("full_time", "part_time") or "班" in heard.text
-        if strict and re.search(pattern, heard.text):
+        strict = asked or value in ("full_time", "part_time") or "班" in text
+        if strict and re.search(pattern, text):
             return Update("working_time", value, heard.text, 0.9) if asked or value != ANY else None
+    if ruled_out:
+        return Update("working_time", ruled_out.group().strip(), heard.text, 0.7)
     if not asked:
         return None
     likeness = closest(heard.text, _TIME_SOUNDS)

@@ -55,6 +55,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
         "full_details_spoken": "hotline",
         "basis_spoken": "basis date",
         "ask": "",
+        "ask_one_spoken": "title",
         "ask_spoken": "first second third",
         "ask_option": "number title",
         "ask_none": "",

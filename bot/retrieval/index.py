@@ -18,12 +18,14 @@ from bot.retrieval.follow_up import adds_to_last, names_nothing
 from bot.retrieval.normalise import normalise
 from bot.retrieval.threads import single_thread
 from bot.retrieval.types import Candidate, Ranking
+from bot.retrieval.wordings import Wordings
 
 _CANDIDATES = 5
 # All that we know is written in Chinese; the n-grams of anything else match by accident.
 _CHINESE = re.compile(r"[㐀-鿿]")
 _MIN_CHARS = 2  # a single character asks nothing
 _CONTEXT_CONFIDENCE = 0.9  # the form says so, nothing was measured
+_NAMED_CONFIDENCE = 0.99  # asked in an entry's own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class PolicyIndex:
     entries: tuple[PolicyEntry, ...]
     evidence: Evidence
     calibration: Calibration
+    wordings: Wordings
 
     @classmethod
     def load(cls, entries: Sequence[PolicyEntry], cache_dir: Path) -> PolicyIndex:
@@ -42,18 +45,28 @@ class PolicyIndex:
             ModelError: when the fitted weights are missing or do not belong to these features.
         """
         calibration = load_calibration()
-        return cls(tuple(entries), Evidence.fit(entries, load_out_of_scope(), cache_dir), calibration)
+        evidence = Evidence.fit(entries, load_out_of_scope(), cache_dir)
+        return cls(tuple(entries), evidence, calibration, Wordings.of(entries))
 
     def search(self, question: str, *, context_policy_id: str = "") -> Ranking:
         """Rank the entries for ``question``; ``context_policy_id`` is what was talked about last.
 
-        With a context, a question that names no other policy (要带什么材料) is about that one.
+        A question in an entry's own words is that entry's; in words that several entries list, it is
+        to be asked back. With a context, a question that names no other policy (要带什么材料) is
+        about that one.
         Any text is accepted; what is empty or no question gives ``unknown``.
         """
         query = normalise(question)
         if len(query.replace(" ", "")) < _MIN_CHARS or not _CHINESE.search(query):
             return Ranking((), "unknown")
+        named = self.wordings.named(question)
+        if named:
+            found = tuple(Candidate(name, 0.0, _NAMED_CONFIDENCE / len(named)) for name in named)
+            return Ranking(found, "answer" if len(found) == 1 else "ask")
         known = next((entry for entry in self.entries if entry.id == context_policy_id), None)
+        continued = self.wordings.continued(question, known.id) if known else ""
+        if continued:
+            return Ranking((Candidate(continued, 0.0, _CONTEXT_CONFIDENCE),), "answer")
         if known is not None and names_nothing(query):
             return Ranking((Candidate(known.id, 0.0, _CONTEXT_CONFIDENCE),), "answer")
         ranking = self._rank(query)

@@ -50,7 +50,8 @@ def test_the_overview_says_what_how_much_how_and_on_what_it_rests() -> None:
     assert "怎么办：广东一般通过线上比对" in reply.text
     assert "人社部发〔2026〕39号" in reply.text
     assert "资料日期：2026年6月18日" in reply.text
-    assert "来源：" in reply.text
+    assert "来源：" not in reply.text
+    assert "来源：" in answer(entry("emp_expand_2026"), channel="wechat").text
     assert reply.sources[0].document == "人社部发〔2026〕39号"
     assert reply.sources[0].as_of == "2026-06-18"
 
@@ -72,7 +73,7 @@ def test_no_answer_states_a_number_that_its_entry_does_not() -> None:
 def test_every_answer_names_document_date_and_source() -> None:
     """The first answering rule holds for every entry and facet."""
     for item, facet in ALL:
-        text = answer(item, facet).text
+        text = answer(item, facet, channel="wecom").text
         assert "资料日期：" + written(item.as_of) in text, (item.id, facet)
         assert "来源：" in text
         assert item.wording.shown(item.basis[0])[:8] in without_links(text).replace("年", "-", 0), item.id
@@ -149,7 +150,19 @@ def test_hidden_links_are_never_handed_out() -> None:
         linked = {source.url for source in reply.sources if source.url}
         assert linked <= shown, item.id
         assert not any(url in reply.text for url in hidden - shown), item.id
-        assert all(not source.url or source.url in reply.text for source in reply.sources[:1]), item.id
+        named = answer(item, channel="wechat").text
+        assert all(not source.url or source.url in named for source in reply.sources[:1]), item.id
+
+
+def test_the_chat_page_does_not_repeat_what_its_sources_show() -> None:
+    """No address stands in a web answer, and no document with its date stands twice in its sources."""
+    for item, facet in ALL:
+        reply = answer(item, facet)
+        # An address that is itself the answer (where to apply) stays.
+        assert "http" not in reply.text.replace(item.summary, ""), (item.id, facet)
+        assert "来源：" not in reply.text, (item.id, facet)
+        shown = [(source.document, source.as_of) for source in reply.sources if source.document]
+        assert len(shown) == len(set(shown)), (item.id, facet)
 
 
 def test_a_facet_is_answered_in_full() -> None:

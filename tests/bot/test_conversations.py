@@ -215,3 +215,69 @@ async def test_after_the_call_nothing_is_asked(person: Maker) -> None:
     answer = await callee.says("喂？")
     assert answer.replies[-1].call is CallAction.HANGUP
     assert answer.state.open_question == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "policy"),
+    [
+        ("失业保险金怎么领", "ui_apply"),
+        ("失業保險金點樣領", "ui_apply"),
+        ("失业金可以领多久", "ui_duration"),
+        ("失业金可以攞几耐", "ui_duration"),
+        ("领失业金要什么条件", "ui_eligibility"),
+        ("領失業金有咩條件", "ui_eligibility"),
+        ("社保补贴怎么申请", "flex_ss_subsidy"),
+        ("創業貸款可以貸幾多", "startup_loan_gd"),
+        ("技能补贴有几多钱", "skill_ui_subsidy"),
+        ("等等我问一下，失业金怎么领", "ui_apply"),
+    ],
+)
+@pytest.mark.parametrize("channel", ["web", "phone"])
+async def test_common_questions_are_answered_at_once(
+    person: Maker, channel: str, question: str, policy: str
+) -> None:
+    """In chat and in a call, in Mandarin and Cantonese."""
+    citizen = person(channel)
+    if channel == "phone":
+        await citizen.is_called()
+        await citizen.says("我就是", "方便", "在找工作")
+    assert (await citizen.says(question)).state.policy_ids == (policy,)
+
+
+async def test_a_follow_up_without_its_subject_finds_the_policy_that_it_continues(person: Maker) -> None:
+    """能领多久 after 失业金怎么领 is about the months, not about the papers."""
+    citizen = person("web")
+    await citizen.says("失业金怎么领")
+    assert (await citizen.says("能领多久")).state.policy_ids == ("ui_duration",)
+
+
+async def test_an_unsure_question_in_a_call_is_read_out_for_a_yes_or_no(person: Maker) -> None:
+    """Yes answers it, no notes it for staff, and the open question comes back either way."""
+    callee = person("phone")
+    await callee.is_called()
+    asked = await callee.says("我就是", "方便", "在找工作", "创业贷款")
+    assert asked.state.open_question == "policy_choice"
+    assert asked.replies[-1].spoken.endswith("吗？")
+    yes = await callee.says("是的")
+    assert yes.state.policy_ids == ("startup_loan_gd",)
+    assert yes.state.open_question == "wanted_jobs"
+    no = await callee.says("创业贷款", "不是")
+    assert "unanswered_question" in no.state.needs_review
+    assert no.state.open_question == "wanted_jobs"
+
+
+async def test_the_greeting_suggests_questions_that_are_answered(person: Maker) -> None:
+    """Four to six buttons, and every policy button leads to an answer."""
+    opened = await person("web").does(TurnEvent.SESSION_START)
+    buttons = opened.replies[0].buttons
+    assert 4 <= len(buttons) <= 6
+    for button in buttons[:4]:
+        assert (await person("web").says(button.text)).state.policy_ids
+
+
+@pytest.mark.parametrize("line", ["我想死", "我失业了很难受，不知道怎么办", "我快五十了没人要"])
+async def test_distress_in_chat_is_met_with_care(person: Maker, line: str) -> None:
+    """Neither a form nor a list of services answers somebody in trouble."""
+    answer = await person("web").says(line)
+    assert "担心您" in text_of(answer) or "不容易" in text_of(answer)
+    assert answer.state.open_question == ""

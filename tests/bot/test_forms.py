@@ -11,6 +11,7 @@ import pytest
 from bot.forms.engine import start_follow_up, start_intention, step
 from bot.forms.questions import QUESTIONS, STATUSES
 from bot.forms.types import Entity, Heard, Memo, Step
+from bot.words import load_words
 from core.clock import CHINA
 from core.types import CallAction, Disposition, TurnEvent
 
@@ -356,3 +357,85 @@ def test_every_question_has_its_sentences() -> None:
         kinds = ["again", *(["keys"] if question.keys and question.id != "confirm_summary" else [])]
         kinds += [] if question.id == "confirm_summary" else ["ask"]
         assert {f"utter_{kind}_{question.id}" for kind in kinds} <= names
+
+
+def test_only_what_is_known_is_read_out() -> None:
+    """A register that knows the district alone says nothing of work or wage."""
+    say = talk(*UNEMPLOYED, facts={"district": "荔湾区"}).says[-1]
+    assert load_words().fill(say.values, spoken=True)["known"] == "想在荔湾区上班"
+
+
+@pytest.mark.parametrize("line", ["还是这样", "系啊", "冇变", "一样", "没有变", "照旧", "唔变", "没有变化"])
+def test_nothing_has_changed_is_a_yes_to_the_known_facts(line: str) -> None:
+    """The known district stands and only what is missing is asked."""
+    now = talk(*UNEMPLOYED, line, facts={"district": "荔湾区"})
+    assert now.memo.fields["district"].source == "register"
+    assert now.memo.open_question == "wanted_jobs"
+
+
+def test_a_district_misheard_at_another_question_is_no_yes() -> None:
+    """我想再立湾取上班 belongs to the district; whether to train is asked again."""
+    lines = (*UNEMPLOYED, "保安", "天河", "四千", "全职", "可以")
+    text = "我想再立湾取上班"
+    misheard = replace(heard(text), entities=(Entity("district", "荔湾区", 3, 6, 0.6),))
+    now = step(talk(*lines).memo, misheard)
+    assert now.memo.value("training_wish") is None
+    assert now.memo.value("district") == "荔湾区"
+    assert now.memo.open_question == "training_wish"
+
+
+@pytest.mark.parametrize(
+    ("question", "line", "field", "value"),
+    [
+        ("working_time", "晚上熬不了夜，白天就行", "working_time", "day"),
+        ("working_time", "不想上夜班", "working_time", "不想上夜班"),
+        ("training_wish", "学不进去了，老了", "training_wish", False),
+        ("hardship", "没困难", "hardship", []),
+    ],
+)
+def test_what_is_denied_is_not_recorded(question: str, line: str, field: str, value: object) -> None:
+    """A time that is ruled out, a course that is too much, a hardship that is none."""
+    answers = ("保安", "天河", "四千", "全职", "可以", "不想")
+    before = {"working_time": 3, "training_wish": 5, "hardship": 6}[question]
+    now = step(talk(*UNEMPLOYED, *answers[:before]).memo, heard(line, "hardship", 0.9))
+    assert now.memo.value(field) == value
+
+
+def test_restating_a_recorded_value_confirms_that_item() -> None:
+    """四千到五千 to a summary that says so is no misunderstanding."""
+    lines = (*UNEMPLOYED, "保安", "天河", "四千到五千", "全职", "可以", "不想", "没有", "四千到五千")
+    now = talk(*lines)
+    assert said(now) == ["utter_item_confirmed"]
+    assert now.memo.open_question == "confirm_summary"
+
+
+@pytest.mark.parametrize("lines", [(), OPENING, UNEMPLOYED])
+@pytest.mark.parametrize("line", ["我想死", "活不下去了", "唔想做人"])
+def test_who_speaks_of_dying_gets_a_person_at_once(lines: tuple[str, ...], line: str) -> None:
+    """No form goes on, staff are told, the call is handed over."""
+    now = talk(*lines, line)
+    assert now.call is CallAction.TRANSFER
+    assert "crisis" in now.memo.needs_review
+
+
+def test_absent_and_suspicious_in_one_breath() -> None:
+    """他不在，你是哪里 gets an answer and is not asked whether he is the person."""
+    now = talk("他不在，你是哪里")
+    assert said(now)[0] == "utter_who"
+    assert now.memo.open_question == "callback_time"
+    assert now.memo.disposition is Disposition.RELATIVE
+
+
+def test_a_bare_yes_does_not_choose_between_situations() -> None:
+    """嗯 to 上班还是找工作 says nothing; somebody back from 不方便 is asked on."""
+    assert talk(*OPENING, "嗯").memo.value("employment_status") is None
+    now = talk("我就是", "不方便", "现在方便了")
+    assert now.memo.open_question == "employment_status"
+    assert now.memo.disposition is None
+
+
+def test_a_hardship_in_passing_is_never_called_unclear() -> None:
+    """The answer to trouble is sympathy, then the question again."""
+    now = talk(*OPENING, "在读书", "想", "老伴身体不好一直吃药")
+    assert said(now)[0] == "utter_hardship_heard"
+    assert now.memo.open_question == "training_topic"
