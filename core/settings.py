@@ -67,7 +67,7 @@ class Settings:
     ring_timeout_s: int = _setting(45, "How long an unanswered call rings.")
     media_timeout_s: int = _setting(10, "Seconds without any audio packet after which a call counts as lost.")
     silence_timeout_ms: int = _setting(6000, "Silence after which a question is asked again.")
-    barge_in_ms: int = _setting(200, "Voiced time over our speech that stops it.")
+    barge_in_ms: int = _setting(160, "Voiced time over our speech that stops it.")
     console_session_hours: int = _setting(8, "How long a staff login lasts.")
     console_https: bool = _setting(
         False,

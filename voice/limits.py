@@ -11,7 +11,7 @@ class SessionLimits:
 
     ring_ms: int = 45_000
     silence_ms: int = 6_000
-    barge_in_ms: int = 200
+    barge_in_ms: int = 160
     recognition_limit_ms: int = 10_000  # after the end of the utterance
     render_limit_ms: int = 8_000
     dialogue_limit_ms: int = 4_000
