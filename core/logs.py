@@ -34,7 +34,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mappi
 
 
 class _Stderr:
-    """The stderr of the moment: loggers are cached, and who captures output replaces the stream."""
+    """The stderr of the moment: who captures output replaces the stream."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -56,7 +56,6 @@ def configure_logs(level: str = "info", *, process: str = "") -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
-        cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr)
     if process:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from core.redis_server import RedisServer
 from core.settings import Settings, load_settings
@@ -52,6 +53,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the developer's shell must not leak into a test."""
     for key in [key for key in os.environ if key.startswith("NUANYE_") and "TEST" not in key]:
         monkeypatch.delenv(key)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logs() -> Iterator[None]:
+    """A test that sets up logging does not decide what the next one logs."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")
