@@ -1,4 +1,7 @@
 # `make run` and `make test` each do all set-up; scripts/setup explains what it does and why it failed.
+# The order of the tests. One seed makes a run repeatable; `make test SEED=last` or a number tries others.
+SEED ?= 20261122
+
 # Where scripts/setup puts Node when the machine has none.
 export PATH := $(PATH):$(CURDIR)/.venv/bin
 
@@ -11,7 +14,7 @@ run:
 test:
 	@scripts/setup test
 	@$(MAKE) --no-print-directory check check-pages
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --randomly-seed=$(SEED)
 
 check:
 	@scripts/setup tools
