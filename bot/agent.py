@@ -105,7 +105,7 @@ def load_model(path: Path, redis: Redis) -> LoadedModel:
             lock_store=SharedLockStore(redis),
             action_endpoint=LocalActions(),
         )
-    except Exception as error:
+    except Exception as error:  # the edge to Rasa: a damaged model fails in any way
         raise ModelError(
             f"dialogue model cannot be loaded ({type(error).__name__})", hint="python -m bot.train"
         ) from error
@@ -136,7 +136,7 @@ async def answer_turn(model: LoadedModel, turn: Turn) -> Answer:
         await processor.save_tracker(tracker)
     except (asyncio.CancelledError, DialogueError, RedisError):
         raise
-    except Exception as error:
+    except Exception as error:  # the edge to Rasa: a component may raise anything
         raise DialogueError(f"the turn failed ({type(error).__name__})") from error
     if not collector.replies:
         raise DialogueError("the turn has no answer")

@@ -59,7 +59,7 @@ class VoskRecognizer:
             vosk.SetLogLevel(-1)
             self._vosk: Any = vosk
             self._model: Any = vosk.Model(str(model_dir))
-        except Exception as error:
+        except Exception as error:  # the edge to Vosk, which raises a bare Exception
             raise ModelError(
                 f"the Vosk model cannot be loaded ({type(error).__name__})", hint=fetch_hint(MODEL_NAME)
             ) from error
@@ -139,7 +139,7 @@ def _feed(decoder: Any, progress: _Progress, resampler: Any, audio: bytes, *, la
     try:
         if wide.size and decoder.AcceptWaveform(wide.tobytes()):
             progress.add(decoder.Result())
-    except Exception as error:
+    except Exception as error:  # the edge to Vosk, which raises a bare Exception
         raise EngineError("Vosk could not process the audio") from error
 
 
