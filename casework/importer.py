@@ -5,18 +5,14 @@ Pure: bytes in, contacts and problems out. Reasons never repeat what stands in t
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
-import phonenumbers
-
+from casework.cells import clean, decode, read_address, read_day, read_list_of_words, read_name, read_words
 from casework.types import Contact
 from casework.vault import normal_address
 from core.errors import BadInput, TooLarge
@@ -31,10 +27,6 @@ _ADDRESS_HEADERS = frozenset(
     {"手机号码", "手机号", "手机", "电话号码", "电话", "联系电话", "地址", "号码", "address", "phone"}
 )
 _DISTRICT_HEADERS = frozenset({"区", "区域", "所在区", "行政区", "district"})
-
-_SIP = re.compile(r"sips?:[A-Za-z0-9_.!~*'()&=+$,;?/%-]+@[A-Za-z0-9.\-\[\]:]+(;[A-Za-z0-9=.\-]+)*")
-_NAME_CHARS = re.compile(r"[^\W\d_]([^\W\d_]|[·•.\-' ]){0,39}")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +70,6 @@ def read_list(data: bytes) -> ImportedList:
     return _read_rows(rows, columns, ignored)
 
 
-def decode(data: bytes) -> str:
-    """Decode a file from a spreadsheet. Raises ``BadInput`` for anything that is not text."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise BadInput("the list is neither UTF-8 nor GBK text", hint="save it as CSV, not as a workbook")
-
-
 def _dialect(text: str) -> type[csv.Dialect]:
     first = text.split("\n", 1)[0]
 
@@ -107,7 +83,7 @@ def _columns(header: Sequence[str]) -> tuple[dict[str, int], tuple[str, ...]]:
     columns: dict[str, int] = {}
     ignored = []
     for index, raw in enumerate(header):
-        title = _clean(raw)
+        title = clean(raw)
         key = _column_key(title)
         if key == "":
             if title:
@@ -141,7 +117,7 @@ def _read_rows(
     problems: list[RowProblem] = []
     seen: dict[str, int] = {}
     for line, row in enumerate(rows[1:], start=2):
-        cells = {key: _clean(row[index]) if index < len(row) else "" for key, index in columns.items()}
+        cells = {key: clean(row[index]) if index < len(row) else "" for key, index in columns.items()}
         if not any(cells.values()):
             continue
         try:
@@ -162,11 +138,7 @@ def _contact(cells: Mapping[str, str]) -> Contact:
     for title, cell in cells.items():
         if len(cell) > MAX_CELL_CHARS:
             raise ValueError(f"{_TITLES.get(title, title)}：超过 {MAX_CELL_CHARS} 个字")
-    name = cells["name"]
-    if not name:
-        raise ValueError("姓名：空")
-    if name.startswith(_FORMULA) or not _NAME_CHARS.fullmatch(name):
-        raise ValueError("姓名：含有姓名中不会出现的字符")
+    name = read_name(cells["name"])
     facts: dict[str, Any] = {}
     for title, (field, convert) in _FACTS.items():
         if cells.get(title):
@@ -176,45 +148,8 @@ def _contact(cells: Mapping[str, str]) -> Contact:
                 raise ValueError(f"{title}：{error}") from None
     district = cells.get("district", "")
     if district:
-        facts["district"] = district = _words(district)
-    return Contact(name, _address(cells["address"]), district, facts)
-
-
-def _address(text: str) -> str:
-    if not text:
-        raise ValueError("号码：空")
-    if text.lower().startswith(("sip:", "sips:")):
-        if not _SIP.fullmatch(text):
-            raise ValueError("号码：不是有效的 SIP 地址")
-        return text
-    if re.fullmatch(r"\d(\.\d+)?[Ee]\+?\d+", text):
-        raise ValueError("号码：被表格软件改成了科学计数法，请把该列设为文本")
-    number = re.sub(r"\.0$", "", text.lstrip("'"))
-    try:
-        parsed = phonenumbers.parse(number, "CN")
-    except phonenumbers.NumberParseException:
-        raise ValueError("号码：不是电话号码") from None
-    if parsed.country_code != 86 or not phonenumbers.is_valid_number(parsed):
-        raise ValueError("号码：不是中国内地的有效号码")
-    national = phonenumbers.national_significant_number(parsed)
-    mobile = len(national) == 11 and national.startswith("1")
-    return national if mobile else f"0{national}"
-
-
-def _clean(cell: str) -> str:
-    """Full-width forms become plain, control and zero-width characters go, ends are trimmed."""
-    plain = unicodedata.normalize("NFKC", cell)
-    return "".join(c for c in plain if unicodedata.category(c) not in {"Cc", "Cf"}).strip()
-
-
-def _words(text: str) -> str:
-    if text.startswith(_FORMULA):
-        raise ValueError("以公式符号开头")
-    return text
-
-
-def _list(text: str) -> list[str]:
-    return [_words(part.strip()) for part in re.split(r"[、,，;；/|]", text) if part.strip()]
+        facts["district"] = district = read_words(district)
+    return Contact(name, read_address(cells["address"]), district, facts)
 
 
 def _pay(text: str) -> dict[str, Any]:
@@ -233,21 +168,6 @@ def _pay(text: str) -> dict[str, Any]:
 
 def _yuan(digits: str, unit: str) -> int:
     return int(float(digits) * {"": 1, "k": 1000, "K": 1000, "千": 1000, "万": 10_000}[unit])
-
-
-def _day(text: str) -> str:
-    match = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})([-/.月](\d{1,2})日?|月)?", text)
-    if not match:
-        raise ValueError("不是日期（应如 2026-03-01）")
-    year, month, day = int(match[1]), int(match[2]), int(match[4] or 1)
-    # Spreadsheets turn an empty or zero cell into a day of 1899 or 1900.
-    try:
-        plausible = 1950 <= date(year, month, day).year <= 2100
-    except ValueError:
-        plausible = False
-    if not plausible:
-        raise ValueError("日期不合理")
-    return f"{year:04d}-{month:02d}-{day:02d}" if match[4] else f"{year:04d}-{month:02d}"
 
 
 def _choice(choices: Mapping[str, Any]) -> Callable[[str], Any]:
@@ -285,16 +205,16 @@ _TITLES = {"name": "姓名", "address": "号码", "district": "区"}
 
 # Column title -> (field of the dialogue, reader of a cell).
 _FACTS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "意向岗位": ("wanted_jobs", _list),
-    "求职意向": ("wanted_jobs", _list),
+    "意向岗位": ("wanted_jobs", read_list_of_words),
+    "求职意向": ("wanted_jobs", read_list_of_words),
     "期望月薪": ("expected_pay", _pay),
     "期望薪资": ("expected_pay", _pay),
     "工作时间": ("working_time", _choice(_TIMES)),
     "就业状态": ("employment_status", _choice(_EMPLOYMENT)),
-    "现工作": ("current_work", _words),
-    "工作单位": ("current_work", _words),
-    "入职时间": ("work_since", _day),
+    "现工作": ("current_work", read_words),
+    "工作单位": ("current_work", read_words),
+    "入职时间": ("work_since", read_day),
     "参加社保": ("social_insurance", _choice(_YES_NO)),
     "培训意愿": ("training_wish", _choice(_WISH)),
-    "培训内容": ("training_topic", _words),
+    "培训内容": ("training_topic", read_words),
 }
