@@ -152,7 +152,8 @@ class Campaigns(Repository):
         self, connection: AsyncConnection, campaign: Campaign, contacts: Sequence[Contact], due: datetime
     ) -> None:
         """Write people and their first attempts, a few statements per chunk however long it is."""
-        persons = [self._person(contact, campaign.created_at) for contact in contacts]
+        now = campaign.created_at
+        persons = [self._person_row(each.name, each.address, each.district, now) for each in contacts]
         await self._db.upsert(connection, schema.persons, persons, keep=("id", "created_at"))
         blocked = schema.do_not_call.c
         listed = await connection.execute(
@@ -181,18 +182,6 @@ class Campaigns(Repository):
                 }
             )
         await self._db.insert_new(connection, schema.attempts, attempts)
-
-    def _person(self, contact: Contact, now: datetime) -> dict[str, Any]:
-        address_print = self._vault.address_print(contact.address)
-        return {
-            "id": f"per_{self._vault.fingerprint(contact.name + chr(0) + address_print)[:24]}",
-            "name_sealed": self._vault.seal(contact.name, "name"),
-            "address_sealed": self._vault.seal(contact.address, "address"),
-            "address_print": address_print,
-            "district": contact.district[:40],
-            "created_at": now,
-            "updated_at": now,
-        }
 
 
 def campaign_from(row: Any) -> Campaign:

@@ -17,6 +17,8 @@ from core.errors import BadInput
 
 _SIP = re.compile(r"sips?:[A-Za-z0-9_.!~*'()&=+$,;?/%-]+@[A-Za-z0-9.\-\[\]:]+(;[A-Za-z0-9=.\-]+)*")
 _NAME_CHARS = re.compile(r"[^\W\d_]([^\W\d_]|[·•.\-' ]){0,39}")
+# What cleaning leaves as it is; most cells of a register are so.
+_PLAIN = re.compile(r"[0-9A-Za-z一-鿿、。-]*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -83,8 +85,8 @@ def _is_mobile_prefix(digits: str) -> bool:
 
 def clean(cell: str) -> str:
     """Full-width forms become plain, control and zero-width characters go, ends are trimmed."""
-    if cell.isascii() and cell.isprintable():
-        return cell.strip()
+    if _PLAIN.fullmatch(cell):
+        return cell
     plain = unicodedata.normalize("NFKC", cell)
     return "".join(c for c in plain if unicodedata.category(c) not in {"Cc", "Cf"}).strip()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import schema
@@ -19,6 +22,19 @@ class Repository:
         self._db = database
         self._vault = vault
         self._clock = clock
+
+    def _person_row(self, name: str, address: str, district: str, now: datetime) -> dict[str, Any]:
+        """Return a row of ``persons``; the same name at the same address is the same person."""
+        address_print = self._vault.address_print(address)
+        return {
+            "id": f"per_{self._vault.fingerprint(name + chr(0) + address_print)[:24]}",
+            "name_sealed": self._vault.seal(name, "name"),
+            "address_sealed": self._vault.seal(address, "address"),
+            "address_print": address_print,
+            "district": district[:40],
+            "created_at": now,
+            "updated_at": now,
+        }
 
     async def _put_result(self, connection: AsyncConnection, result: Result) -> bool:
         """Insert the result, its outbox row and its intention; ``False`` when it is already there."""

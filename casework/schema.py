@@ -64,6 +64,23 @@ persons = sa.Table(
     sa.Column("updated_at", UtcTime, nullable=False),
 )
 
+registrations = sa.Table(
+    "registrations",
+    metadata,
+    sa.Column("person_id", ID, sa.ForeignKey("persons.id"), primary_key=True),
+    sa.Column("id_number_sealed", sa.Text, nullable=False),
+    sa.Column("id_number_print", sa.String(40), unique=True, index=True),  # NULL: the office gave none
+    sa.Column("street", sa.String(200), nullable=False),
+    sa.Column("registered_on", sa.Date),
+    sa.Column("birth_year", sa.Integer),
+    sa.Column("graduate_year", sa.Integer),
+    sa.Column("education", sa.String(200), nullable=False),
+    sa.Column("skills", sa.Text, nullable=False),  # JSON list
+    sa.Column("hardship", sa.String(200), nullable=False),
+    sa.Column("note_sealed", sa.Text, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+)
+
 campaigns = sa.Table(
     "campaigns",
     metadata,

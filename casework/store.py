@@ -13,6 +13,7 @@ from casework.database import Database, database_file
 from casework.handout import Handout
 from casework.outbox import Outbox
 from casework.reading import Reading
+from casework.register.store import Register
 from casework.staff import Staff
 from casework.vault import Vault
 from core.clock import Clock, SystemClock
@@ -21,7 +22,7 @@ from core.secret import SECRET_FILE, load_secret, load_secret_file
 from core.settings import Settings
 
 
-class Store(Handout, Outbox, Reading, Campaigns, Staff):
+class Store(Handout, Outbox, Reading, Campaigns, Register, Staff):
     """Everything casework keeps, by topic: see the base classes.
 
     Satisfies ``CallLedger`` and ``ResultLedger``. Use as an async context manager or ``close``.

@@ -16,6 +16,7 @@ from core.secret import derive_key
 
 _PREFIX = "v1."
 _NONCE_BYTES = 12
+_DIGITS = re.compile(r"[1-9][0-9]*")
 _NAME_MARK = "\u2983name\u2984"
 
 
@@ -45,7 +46,7 @@ class Vault:
 
     def fingerprint(self, text: str) -> str:
         """Return a keyed hash that is equal exactly for equal texts."""
-        return hmac.new(self._fingerprint_key, text.encode(), hashlib.sha256).hexdigest()[:40]
+        return hmac.digest(self._fingerprint_key, text.encode(), hashlib.sha256).hex()[:40]
 
     def address_print(self, address: str) -> str:
         """Return the fingerprint of an address, however it was spelt."""
@@ -59,6 +60,8 @@ class Vault:
 
 def normal_address(address: str) -> str:
     """Return one spelling per line: ``+86 138-0013-8000`` → ``13800138000``, SIP URIs in lower case."""
+    if _DIGITS.fullmatch(address):
+        return address
     text = re.sub(r"\s+", "", address)
     if text.lower().startswith(("sip:", "sips:")):
         return text.lower()

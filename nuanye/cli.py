@@ -24,6 +24,7 @@ _GROUPS = {
     "eval": ("nuanye.commands.eval", "app", "评测 · measure understanding"),
     "knowledge": ("nuanye.commands.knowledge", "app", "政策知识库 · policy knowledge"),
     "models": ("nuanye.commands.models", "app", "语音模型 · speech models"),
+    "register": ("nuanye.commands.register", "app", "失业登记名册 · the register of unemployed people"),
     "resident": ("nuanye.commands.resident", "resident", "模拟接听的居民 · synthetic residents"),
     "results": ("nuanye.commands.results", "app", "结果队列 · the results queue"),
     "staff": ("nuanye.commands.staff", "app", "工作人员账号 · staff accounts"),

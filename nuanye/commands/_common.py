@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.settings import load_settings
+from core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from casework.store import Store
@@ -16,12 +17,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_store(work: Callable[[Store], Awaitable[T]]) -> T:
-    """Run ``work`` on the configured database. Raises ``ConfigError``, ``StorageError``."""
+def with_store(work: Callable[[Store], Awaitable[T]], database_url: str = "") -> T:
+    """Run ``work`` on the configured database, or on that of ``database_url`` with its own key.
+
+    An SQLite file's key lies beside it; another database is opened with the settings' key.
+    Raises ``ConfigError``, ``StorageError``.
+    """
     from casework.store import open_store
 
     async def run() -> T:
-        async with await open_store(load_settings(os.environ)) as store:
+        settings = load_settings(os.environ)
+        if database_url.startswith("sqlite"):
+            target: Settings | str = database_url
+        else:
+            target = replace(settings, database_url=database_url) if database_url else settings
+        async with await open_store(target) as store:
             return await work(store)
 
     return asyncio.run(run())

@@ -1,0 +1,1 @@
+"""The register of unemployed people: a district's spreadsheet into the database, row by row."""
