@@ -22,7 +22,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         Redis.from_url(settings.redis) as redis,
         await open_store(settings) as ledger,
     ):
-        parts = Parts(redis, HttpDialogue(session, settings.dialogue_base_url), ledger)
+        parts = Parts(redis, HttpDialogue(session, settings.dialogue_base_url), ledger, http=session)
         async with listening(make_app(settings, parts), settings, "chat_port"):
             await stop.wait()
 

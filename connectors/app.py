@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
+import aiohttp
 from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from casework.interfaces import ResultLedger
+from connectors.channel import Channel, Service
 from connectors.inbox import Inbox, Patience
+from connectors.platform_texts import load_platform_texts
+from connectors.plugin import Context, channels_of
 from connectors.rate import RateLimit
 from connectors.redis_store import RedisStore
 from connectors.results import CHAT_RESULTS_STREAM, ResultRelay
@@ -22,6 +26,7 @@ from connectors.web.guard import Guard, parse_origins
 from connectors.web.page import Page
 from connectors.web.wire import MAX_BODY, dump
 from core.clock import SystemClock
+from core.hearing import Hearing, HttpHearing
 from core.interfaces import Dialogue
 from core.metrics import render_metrics
 from core.secret import derive_key, load_secret
@@ -36,11 +41,13 @@ SESSIONS_PER_MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is given: the other processes it talks to."""
+    """What the application is given: the other processes. Without ``http`` the web is its only door."""
 
     redis: Redis
     dialogue: Dialogue
     ledger: ResultLedger
+    hearing: Hearing | None = None
+    http: aiohttp.ClientSession | None = None
 
 
 def make_app(settings: Settings, parts: Parts, patience: Patience | None = None) -> web.Application:
@@ -68,6 +75,9 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     app.add_routes(channel.routes(inbox.accept))
     app.add_routes(Page(texts, guard.origins).routes())
     app.add_routes(_service_routes(inbox, parts.redis))
+    if parts.http is not None:
+        context = _context(settings, parts, parts.http, inbox, store)
+        app.cleanup_ctx.append(_joined(app, inbox, channels_of(context)))
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await inbox.start()
@@ -82,6 +92,43 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     # Before the server waits for its open requests: it wakes the ones that wait for news.
     app.on_shutdown.append(stop_inbox)
     return app
+
+
+def _context(
+    settings: Settings, parts: Parts, http: aiohttp.ClientSession, inbox: Inbox, store: RedisStore
+) -> Context:
+    names = {"agency": settings.agency_name, "hotline": settings.hotline}
+    return Context(
+        settings=settings,
+        redis=parts.redis,
+        http=http,
+        hearing=parts.hearing or HttpHearing(http, settings.hearing_base_url),
+        inbox=inbox,
+        store=store,
+        texts=load_texts(names),
+        platform_texts=load_platform_texts(names),
+        clock=SystemClock(),
+        key=derive_key(load_secret(settings), "chat-users"),
+    )
+
+
+def _joined(
+    app: web.Application, inbox: Inbox, channels: Iterable[Channel]
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Add the channels' routes; return the context that runs what they do in the background."""
+    joined = list(channels)
+    for channel in joined:
+        app.add_routes(channel.routes(inbox.accept))
+    services = [channel for channel in joined if isinstance(channel, Service)]
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        for service in services:
+            await service.start()
+        yield
+        for service in services:
+            await service.stop()
+
+    return running
 
 
 def _service_routes(inbox: Inbox, redis: Redis) -> list[web.AbstractRouteDef]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
@@ -25,4 +25,17 @@ class Channel(Protocol):
 
     async def send(self, user_id: str, replies: Sequence[Reply]) -> None:
         """Say something without having been asked. Raises ``QueueError``."""
+        ...
+
+
+@runtime_checkable
+class Service(Protocol):
+    """What a channel also implements when it works in the background (a courier, a poller)."""
+
+    async def start(self) -> None:
+        """Begin; called once, before the first request."""
+        ...
+
+    async def stop(self) -> None:
+        """End; what is unfinished must be found again by the next process."""
         ...

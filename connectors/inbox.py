@@ -13,8 +13,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from connectors.prepare import NotReady, Prepare, Unusable
 from connectors.store import Store
 from connectors.texts import Texts
 from connectors.types import Event, EventType, LogPage, Verdict, reply_events
@@ -51,6 +52,15 @@ class Patience:
     concurrent: int = 64
 
 
+@dataclass(slots=True)
+class _Case:
+    """A turn that is being answered: as it is put to the core, and what its sender was told meanwhile."""
+
+    turn: Turn
+    ready: Turn | None = None
+    told: set[str] = field(default_factory=set)
+
+
 class Inbox:
     """See the module. ``on_answer`` runs before an answer is committed and may run twice for one turn."""
 
@@ -76,6 +86,11 @@ class Inbox:
         self._readers: dict[str, set[asyncio.Event]] = {}
         self._services: list[asyncio.Task[None]] = []
         self._closed = False
+        self._prepare: dict[str, Prepare] = {}
+
+    def prepare_with(self, channel: str, prepare: Prepare) -> None:
+        """Have every turn of ``channel`` prepared, while its sender is not kept waiting."""
+        self._prepare[channel] = prepare
 
     async def start(self) -> None:
         """Begin to listen for news and to sweep up what earlier processes left."""
@@ -192,16 +207,19 @@ class Inbox:
         begun = self._clock.monotonic_ms()
         pause: float = self._patience.retry_ms
         failures = 0
-        told: set[str] = set()
+        case = _Case(turn)
         while True:
             try:
-                answer = await self._ask(turn, told)
+                answer = await self._ask(case)
                 await self._on_answer(turn, answer)
-            except (DialogueUnavailable, QueueError) as error:
+            except Unusable as error:
+                TURN_FAILURES.labels(error.code).inc()
+                return (self._notice(turn, error.notice, error.text),)
+            except (DialogueUnavailable, NotReady, QueueError) as error:
                 TURN_FAILURES.labels(error.code).inc()
                 if self._clock.monotonic_ms() - begun >= self._patience.give_up_ms:
                     return (self._notice(turn, "gave_up"),)
-                await self._tell_once(turn, "unavailable", told)
+                await self._tell_once(case, "unavailable")
             except (BadInput, DialogueError) as error:
                 failures += 1
                 TURN_FAILURES.labels(error.code).inc()
@@ -213,14 +231,22 @@ class Inbox:
             await self._clock.sleep_ms(pause)
             pause = min(pause * 2, self._patience.retry_max_ms)
 
-    async def _ask(self, turn: Turn, told: set[str]) -> Answer:
+    async def _ask(self, case: _Case) -> Answer:
+        turn = case.turn
+
+        async def respond() -> Answer:
+            prepare = self._prepare.get(turn.channel)
+            if case.ready is None:
+                case.ready = await prepare(turn) if prepare else turn
+            return await self._dialogue.respond(case.ready)
+
         started = time.perf_counter()
-        asking = asyncio.ensure_future(self._dialogue.respond(turn))
+        asking = asyncio.ensure_future(respond())
         timer = asyncio.ensure_future(self._clock.sleep_ms(self._patience.deadline_ms))
         try:
             await asyncio.wait({asking, timer}, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
-                await self._tell_once(turn, "slow", told)
+                await self._tell_once(case, "slow")
             answer = await asking
         finally:
             timer.cancel()
@@ -228,15 +254,15 @@ class Inbox:
         TURN_SECONDS.labels(turn.channel).observe(time.perf_counter() - started)
         return answer
 
-    async def _tell_once(self, turn: Turn, code: str, told: set[str]) -> None:
-        """Say ``code`` unless this turn was already told something; one apology is enough."""
-        if not told:
-            told.add(code)
+    async def _tell_once(self, case: _Case, code: str) -> None:
+        """Say ``code`` unless this turn's sender was already told something; one apology is enough."""
+        if not case.told:
+            case.told.add(code)
             with suppress(QueueError):
-                await self._store.append(turn.conversation_id, [self._notice(turn, code)])
+                await self._store.append(case.turn.conversation_id, [self._notice(case.turn, code)])
 
-    def _notice(self, turn: Turn, code: str) -> Event:
-        text = self._texts.notice(code)
+    def _notice(self, turn: Turn, code: str, text: str = "") -> Event:
+        text = text or self._texts.notice(code)
         return Event(EventType.NOTICE, self._clock.now(), turn.message_id, text, code=code)
 
     async def _listen(self) -> None:

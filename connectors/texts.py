@@ -45,7 +45,7 @@ def load_texts(names: Mapping[str, str], path: Path = DOORS_FILE) -> Texts:
         raise KnowledgeError(f"{path.name}: cannot be read ({type(error).__name__})") from error
     if not isinstance(raw, dict) or set(raw) != {"notices", "page"}:
         raise KnowledgeError(f"{path.name}: must hold exactly notices and page")
-    filled = _fill(raw, names, path.name)
+    filled = fill_names(raw, names, path.name)
     notices, page = filled["notices"], filled["page"]
     if not isinstance(notices, dict) or set(notices) != NOTICES:
         odd = NOTICES ^ set(notices or ())
@@ -53,11 +53,12 @@ def load_texts(names: Mapping[str, str], path: Path = DOORS_FILE) -> Texts:
     return Texts(notices=notices, page=page)
 
 
-def _fill(value: Any, names: Mapping[str, str], where: str) -> Any:
+def fill_names(value: Any, names: Mapping[str, str], where: str) -> Any:
+    """Replace ``{name}`` in every text of a YAML tree. Raises ``KnowledgeError`` for what is not text."""
     if isinstance(value, dict):
-        return {key: _fill(item, names, f"{where}.{key}") for key, item in value.items()}
+        return {key: fill_names(item, names, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list):
-        return [_fill(item, names, where) for item in value]
+        return [fill_names(item, names, where) for item in value]
     if not isinstance(value, str) or not value.strip():
         raise KnowledgeError(f"{where}: must be text")
     for name, text in names.items():

