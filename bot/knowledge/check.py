@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from bot.knowledge.dates import end_date
-from bot.knowledge.loader import KNOWLEDGE_DIR, load_out_of_scope, read_files, read_mapping
+from bot.knowledge.loader import KNOWLEDGE_DIR, load_out_of_scope, read_files, read_mapping, read_questions
 from bot.knowledge.phrases import load_phrases
-from bot.knowledge.rules import cross_problems, spoken_problems, wording_number_problems
+from bot.knowledge.rules import cross_problems, question_problems, spoken_problems, wording_number_problems
 from core.errors import KnowledgeError
 
 WARN_DAYS = 60
@@ -41,7 +41,10 @@ def check_knowledge(today: date, folder: Path = KNOWLEDGE_DIR) -> Report:
     errors, files = read_files(folder)
     try:
         spoken, wording = read_mapping(folder / "spoken.yaml"), read_mapping(folder / "wording.yaml")
-        cross = list(cross_problems(files, spoken, wording))
+        cross = [
+            *cross_problems(files, spoken, wording),
+            *question_problems(files, read_questions(folder)),
+        ]
         errors += cross + list(spoken_problems(files, spoken))
         if not cross:
             errors += wording_number_problems(files, wording)

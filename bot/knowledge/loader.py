@@ -1,4 +1,4 @@
-"""Read ``policies/*.yaml``, ``spoken.yaml`` and ``wording.yaml`` into frozen entries.
+"""Read ``policies/*.yaml``, ``questions/*.yaml``, ``spoken.yaml`` and ``wording.yaml`` into frozen entries.
 
 The files are checked against ``schema.json`` first, so the conversions below cannot fail.
 """
@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from bot.knowledge.entries import Condition, ConditionGroup, PolicyEntry, Related, SourceRef, Wording
-from bot.knowledge.rules import cross_problems
+from bot.knowledge.rules import cross_problems, question_problems
 from core.errors import KnowledgeError
 
 KNOWLEDGE_DIR = Path(__file__).parent
@@ -36,17 +36,36 @@ def load_entries(folder: Path = KNOWLEDGE_DIR) -> tuple[PolicyEntry, ...]:
         raise KnowledgeError(problems[0], hint="run: nuanye knowledge check")
     spoken = read_mapping(folder / "spoken.yaml")
     wording = read_mapping(folder / "wording.yaml")
+    asked = read_questions(folder)
+    problems = [*cross_problems(files, spoken, wording), *question_problems(files, asked)]
+    if problems:
+        raise KnowledgeError(problems[0], hint="run: nuanye knowledge check")
     entries = tuple(
         build_entry(
-            raw, name.removesuffix(".yaml"), str(spoken.get(raw["id"], "")), wording.get(raw["id"], {})
+            {**raw, "questions": [*raw["questions"], *asked.get(raw["id"], ())]},
+            name.removesuffix(".yaml"),
+            str(spoken.get(raw["id"], "")),
+            wording.get(raw["id"], {}),
         )
         for name, items in files.items()
         for raw in items
     )
-    problems = list(cross_problems(files, spoken, wording))
-    if problems:
-        raise KnowledgeError(problems[0], hint="run: nuanye knowledge check")
     return _with_related(entries)
+
+
+def read_questions(folder: Path) -> dict[str, Any]:
+    """More ways people ask, by entry id, from every file of ``questions``.
+
+    Raises:
+        KnowledgeError: when a file is no mapping of ids, or two files speak of one entry.
+    """
+    asked: dict[str, Any] = {}
+    for path in sorted((folder / "questions").glob("*.yaml")):
+        for entry_id, questions in read_mapping(path).items():
+            if entry_id in asked:
+                raise KnowledgeError(f"{path.name}: {entry_id}: questions: already in another file")
+            asked[entry_id] = questions
+    return asked
 
 
 def _with_related(entries: tuple[PolicyEntry, ...]) -> tuple[PolicyEntry, ...]:

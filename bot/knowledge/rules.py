@@ -11,6 +11,7 @@ from bot.knowledge.numbers import stated, unsupported
 
 MAX_SPOKEN_CHARS = 80
 MAX_SENTENCES = 2
+MAX_QUESTION_CHARS = 80
 
 Files = Mapping[str, list[dict[str, Any]]]
 
@@ -40,6 +41,27 @@ def cross_problems(files: Files, spoken: Mapping[str, Any], wording: Mapping[str
     for file_name, mapping in (("spoken.yaml", spoken), ("wording.yaml", wording)):
         for key in mapping.keys() - home.keys():
             yield f"{file_name}: {key}: id: no such entry"
+
+
+def question_problems(files: Files, asked: Mapping[str, Any]) -> Iterable[str]:
+    """Further questions of entries that do not exist, that are no text, too long, or said twice of one."""
+    own = {raw["id"]: list(raw["questions"]) for _, raw in _each(files)}
+    for entry_id, questions in asked.items():
+        if entry_id not in own:
+            yield f"questions: {entry_id}: id: no such entry"
+        elif not isinstance(questions, list) or not all(isinstance(text, str) for text in questions):
+            yield f"questions: {entry_id}: questions: must be a list of texts"
+        else:
+            said = [*own[entry_id], *questions]
+            yield from (
+                f"questions: {entry_id}: questions: {text[:20]}: listed twice"
+                for text in sorted({text for text in said if said.count(text) > 1})
+            )
+            yield from (
+                f"questions: {entry_id}: questions: {text[:20]}: not 2 to {MAX_QUESTION_CHARS} characters"
+                for text in questions
+                if not 2 <= len(text.strip()) <= MAX_QUESTION_CHARS
+            )
 
 
 def entry_numbers(raw: Mapping[str, Any]) -> frozenset[Decimal]:
