@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -37,6 +37,9 @@ from core.types import Result
 
 # One address opens at most this many conversations a minute; a station's residents share one.
 SESSIONS_PER_MINUTE = 60
+
+# The doors of an application besides the web.
+CHANNELS: web.AppKey[Sequence[Channel]] = web.AppKey("channels", Sequence[Channel])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     app.add_routes(Page(texts, guard.origins).routes())
     app.add_routes(_service_routes(inbox, parts.redis))
     if parts.http is not None:
-        context = _context(settings, parts, parts.http, inbox, store)
-        app.cleanup_ctx.append(_joined(app, inbox, channels_of(context)))
+        app[CHANNELS] = tuple(channels_of(_context(settings, parts, parts.http, inbox, store)))
+        app.cleanup_ctx.append(_joined(app, inbox, app[CHANNELS]))
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await inbox.start()
@@ -113,13 +116,12 @@ def _context(
 
 
 def _joined(
-    app: web.Application, inbox: Inbox, channels: Iterable[Channel]
+    app: web.Application, inbox: Inbox, channels: Sequence[Channel]
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     """Add the channels' routes; return the context that runs what they do in the background."""
-    joined = list(channels)
-    for channel in joined:
+    for channel in channels:
         app.add_routes(channel.routes(inbox.accept))
-    services = [channel for channel in joined if isinstance(channel, Service)]
+    services = [channel for channel in channels if isinstance(channel, Service)]
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         for service in services:
