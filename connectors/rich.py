@@ -13,6 +13,9 @@ from connectors.types import Event, EventType
 MAX_CHOICES = 9
 """More cannot be told apart by one digit."""
 
+# What is said while an answer is still on its way.
+_MEANWHILE = frozenset({"slow", "unavailable"})
+
 # Where a text is cut, best first: between paragraphs, lines, sentences, clauses, words.
 _BORDERS = tuple(
     re.compile(pattern)
@@ -36,7 +39,7 @@ def groups(events: Sequence[Event]) -> list[tuple[Event, ...]]:
 
     The citizen's own words are not delivered, and an apology for slowness is not once its answer is there.
     """
-    answered = {event.message_id for event in events if event.type is EventType.REPLY}
+    answered = {event.message_id for event in events if is_final(event)}
     found: list[list[Event]] = []
     for event in events:
         if event.type is EventType.REPLY and event.index > 0 and found:
@@ -46,9 +49,13 @@ def groups(events: Sequence[Event]) -> list[tuple[Event, ...]]:
     return [tuple(group) for group in found]
 
 
+def is_final(event: Event) -> bool:
+    """Tell whether an entry ends its turn: an answer, or a sentence instead of one."""
+    return event.type is EventType.REPLY or (event.type is EventType.NOTICE and event.code not in _MEANWHILE)
+
+
 def _is_news(event: Event, answered: set[str]) -> bool:
-    late = event.code in {"slow", "unavailable"} and event.message_id in answered
-    return event.type is EventType.NOTICE and not late
+    return event.type is EventType.NOTICE and (is_final(event) or event.message_id not in answered)
 
 
 def compose(group: Sequence[Event], texts: PlatformTexts, *, links: bool) -> Composed:

@@ -23,6 +23,7 @@ from voice.accounting import Accounting
 from voice.assembly import phone_door
 from voice.session import CallSession
 from voice.spool import Spool
+from voice.transcripts import hearing_served
 from voice.worker import Worker, WorkerOptions
 
 _LOG = get_log("voice")
@@ -32,7 +33,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop``. Raises ``NuanyeError`` when it cannot start."""
     name = f"{socket.gethostname()}-{os.getpid()}"
     redis = Redis.from_url(settings.redis, socket_connect_timeout=5, socket_timeout=10)
-    async with redis, await open_store(settings) as store, phone_door(settings) as (equipment, speaker):
+    async with (
+        redis,
+        await open_store(settings) as store,
+        phone_door(settings) as (equipment, speaker),
+        hearing_served(settings, equipment.recognizer),
+    ):
         queue = RedisStreamQueue(redis, CALLS_STREAM, CallTask)
         accounting = Accounting(
             store, queue, Spool(settings.data_dir / "spool", Vault(load_secret(settings)))

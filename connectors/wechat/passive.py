@@ -10,9 +10,8 @@ from aiohttp import web
 
 from connectors.inbox import Inbox
 from connectors.outgoing import Outgoing, Progress
-from connectors.rich import groups
+from connectors.rich import groups, is_final
 from connectors.store import EventLog
-from connectors.types import Event, EventType
 from connectors.wechat.outlet import Filled, WechatOutlet, fill
 from core.clock import Clock
 
@@ -26,15 +25,17 @@ _TICK_S = 0.1
 
 @dataclass(slots=True)
 class Pulse:
-    """Whether the dialogue core answers anybody at all. While it does not, nobody's request is held open.
+    """Whether the dialogue core answers anybody at all. While it does not, no request is held open for long.
 
-    One slow answer is worth waiting for; when ``_STALLED_TURNS`` requests wait and nothing was answered
-    for ``_STALL_MS``, all are acknowledged at once and their answers are sent later.
+    One slow answer is worth waiting for. When ``_STALLED_TURNS`` requests wait and nothing was answered for
+    ``_STALL_MS``, requests are acknowledged after that time, and their answers sent later, until one of
+    them is answered in time again.
     """
 
     clock: Clock
     _waiting: dict[str, float] = field(default_factory=dict)
     _answered_ms: float = -1e12
+    _stalled: bool = False
 
     def begin(self, key: str) -> None:
         """A request waits."""
@@ -45,14 +46,15 @@ class Pulse:
         self._waiting.pop(key, None)
         if answered:
             self._answered_ms = self.clock.monotonic_ms()
+            self._stalled = False
 
-    @property
-    def stalled(self) -> bool:
-        """Whether requests wait in vain."""
+    def in_vain(self, key: str) -> bool:
+        """Whether the request ``key`` has waited long enough, as things stand."""
         now = self.clock.monotonic_ms()
-        if now - self._answered_ms < _STALL_MS:
-            return False
-        return sum(now - since >= _STALL_MS for since in self._waiting.values()) >= _STALLED_TURNS
+        waits = [now - since >= _STALL_MS for since in self._waiting.values()]
+        if now - self._answered_ms >= _STALL_MS and sum(waits) >= _STALLED_TURNS:
+            self._stalled = True
+        return self._stalled and now - self._waiting.get(key, now) >= _STALL_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +90,20 @@ class PassiveReply:
         try:
             async with self.inbox.reader(conversation_id) as ready:
                 while claimed is None and not self.inbox.closed:
-                    last = self.clock.monotonic_ms() >= until or self.pulse.stalled
+                    last = self.clock.monotonic_ms() >= until or self.pulse.in_vain(key)
                     if not is_connected(request):
                         break
                     claimed = await self._claim(conversation_id, message_id, last=last)
                     if last or claimed is not None:
                         break
-                    await self._news(ready, until)
+                    await self._news(ready, until, key)
         finally:
             self.pulse.end(key, answered=claimed is not None)
         return claimed
 
-    async def _news(self, ready: asyncio.Event, until: float) -> None:
+    async def _news(self, ready: asyncio.Event, until: float, key: str) -> None:
         """Wait for the log to grow, for the end, or for a stall."""
-        while not ready.is_set() and self.clock.monotonic_ms() < until and not self.pulse.stalled:
+        while not ready.is_set() and self.clock.monotonic_ms() < until and not self.pulse.in_vain(key):
             with suppress(TimeoutError):
                 left_s = (until - self.clock.monotonic_ms()) / 1000
                 await asyncio.wait_for(ready.wait(), max(0.0, min(_TICK_S, left_s)))
@@ -112,7 +114,7 @@ class PassiveReply:
         page = await self.log.since(conversation_id, before.after)
         found = groups(page.events)
         mine = [index for index, group in enumerate(found) if group[0].message_id == message_id]
-        if not found or not (last or any(_is_final(found[index]) for index in mine)):
+        if not found or not (last or any(is_final(found[index][0]) for index in mine)):
             return None
         found = found[: mine[-1] + 1] if mine else found
         filled: Filled = fill(self.outlet, before, found)
@@ -127,7 +129,3 @@ class PassiveReply:
 def is_connected(request: web.Request) -> bool:
     """Tell whether the platform still waits for the response."""
     return request.transport is not None and not request.transport.is_closing()
-
-
-def _is_final(group: tuple[Event, ...]) -> bool:
-    return group[0].type is EventType.REPLY or group[0].code not in {"slow", "unavailable"}
