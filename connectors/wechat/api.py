@@ -38,6 +38,10 @@ class WechatApi:
         self._client = PlatformClient(http, settings.wechat_api_url, clock, effort)
         self._client.tokens = TokenStore(redis, f"wechat:{self._app_id}", self._fetch_token, clock)
 
+    async def check(self) -> None:
+        """Fetch a new access token: whether app id, secret and IP whitelist are right."""
+        await self._fetch_token(False)
+
     async def send_text(self, user: str, text: str) -> None:
         """Send a customer service message."""
         await self._client.call("/cgi-bin/message/custom/send", text_message(user, text))

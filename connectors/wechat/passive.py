@@ -18,7 +18,7 @@ from core.clock import Clock
 DEADLINE_MS = 4_500
 """The platform gives up after 5 s; half a second is for the way back."""
 FLOOR_MS = 6_000
-_STALL_MS = 800
+_STALL_MS = 600
 _STALLED_TURNS = 3
 _TICK_S = 0.1
 

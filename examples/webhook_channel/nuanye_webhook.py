@@ -12,8 +12,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import aiohttp
-from aiohttp import web
+from aiohttp import ClientError, web
 
 from connectors.channel import OnTurn
 from connectors.courier import Envelope, Message
@@ -62,8 +61,8 @@ class WebhookChannel:
         return [web.post("/webhook/messages", message)]
 
     async def take(self, posted: Posted, on_turn: OnTurn) -> web.Response:
-        digest = hashlib.blake2b(posted.user.encode(), key=self.context.key, digest_size=12).hexdigest()
-        conversation, now = f"{self.name}_{digest}", self.context.clock.now()
+        digest = hashlib.blake2b(posted.user.encode(), key=self.context.key, digest_size=12)
+        conversation, now = f"{self.name}_{digest.hexdigest()}", self.context.clock.now()
         await self.outgoing.remember(conversation, posted.user, ALWAYS)
         number = number_in(posted.text)
         text = (await self.outgoing.chosen(conversation, number) if number else "") or posted.text
@@ -88,7 +87,7 @@ class WebhookChannel:
                 if response.status >= 400:
                     kind = PlatformUnavailable if response.status >= 500 else SendRefused
                     raise kind(f"webhook: HTTP {response.status}")
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        except (TimeoutError, ClientError, OSError) as error:
             raise PlatformUnavailable(f"webhook: not reached ({type(error).__name__})") from None
 
     def sign(self, body: bytes) -> str:
