@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +146,8 @@ async def answered(platform: FakeWechat, said: dict[str, list[str]], within_s: f
         await asyncio.sleep(0.5)
 
 
-async def storm(platform: FakeWechat, dialogue: BenchDialogue, messages: int) -> dict[str, Any]:
-    """Deliver each message three to five times, shuffled, 40 at once; a reply counts once per message."""
-    dice, dialogue.asked = random.Random(20), Counter()
-    # Eight messages of a user arrive spread over the storm: the door allows twenty a minute, five unanswered.
+def waves_of(platform: FakeWechat, messages: int) -> tuple[dict[str, list[str]], list[list[dict[str, Any]]]]:
+    """Eight messages of each user, each in its own wave: the door takes twenty a minute, five unanswered."""
     said = {
         f"oStorm{number:05}": [f"{number}甲{part}" for part in range(8)] for number in range(messages // 8)
     }
@@ -160,38 +158,54 @@ async def storm(platform: FakeWechat, dialogue: BenchDialogue, messages: int) ->
             number = len(waves[wave]) * 8 + wave + 1
             fields = {"MsgType": "text", "Content": text, "MsgId": number}
             waves[wave].append(platform.compose(user, fields))
-    slots, replies, deliveries = asyncio.Semaphore(40), {}, 0
-    refused: Counter[int] = Counter()
+    return said, waves
 
-    async def deliver(message: dict[str, Any]) -> None:
-        async with slots:
-            status, reply = await platform.attempt(platform.wrap(message))
+
+@dataclass(slots=True)
+class Replies:
+    """What the platform shows: one reply per MsgId, whichever attempt it came with."""
+
+    platform: FakeWechat
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(40))
+    texts: dict[int, tuple[str, set[str]]] = field(default_factory=dict)
+    refused: Counter[int] = field(default_factory=Counter)
+
+    async def deliver(self, message: dict[str, Any]) -> None:
+        async with self.slots:
+            status, reply = await self.platform.attempt(self.platform.wrap(message))
         if status != 200:
-            refused[status] += 1
+            self.refused[status] += 1
         if reply:
-            # What the platform shows: one reply per MsgId, whichever attempt it came with.
-            replies.setdefault(message["MsgId"], (message["FromUserName"], set()))[1].add(reply)
+            self.texts.setdefault(message["MsgId"], (message["FromUserName"], set()))[1].add(reply)
 
-    begun = time.perf_counter()
+    def show(self) -> int:
+        """Put the replies on the screens; return for how many messages they differ."""
+        for user, texts in self.texts.values():
+            self.platform.phones.show(user, Shown("reply", next(iter(texts))))
+        return sum(len(texts) != 1 for _, texts in self.texts.values())
+
+
+async def storm(platform: FakeWechat, dialogue: BenchDialogue, messages: int) -> dict[str, Any]:
+    """Deliver each message three to five times, shuffled, 40 at once."""
+    dice, dialogue.asked = random.Random(20), Counter()
+    said, waves = waves_of(platform, messages)
+    replies, deliveries, begun = Replies(platform), 0, time.perf_counter()
     for wave in waves:
         copies = [message for message in wave for _ in range(dice.choice([3, 3, 4, 5]))]
         dice.shuffle(copies)
         deliveries += len(copies)
-        await asyncio.gather(*(deliver(message) for message in copies))
+        await asyncio.gather(*(replies.deliver(message) for message in copies))
     took = time.perf_counter() - begun
-    differing = sum(len(texts) != 1 for _, texts in replies.values())
-    for user, texts in replies.values():
-        platform.phones.show(user, Shown("reply", next(iter(texts))))
-    wrong = await answered(platform, said, 60)
-    again = sum(count - 1 for count in dialogue.asked.values())
+    wrong = replies.show() + await answered(platform, said, 60)
+    total, again = sum(map(len, said.values())), sum(count - 1 for count in dialogue.asked.values())
     return {
         "callbacks": deliveries,
-        "messages": sum(map(len, said.values())),
+        "messages": total,
         "per_second": round(deliveries / took),
-        "refused": dict(refused),
+        "refused": dict(replies.refused),
         "turns": len(dialogue.asked),
         "turns_twice": again,
-        "wrong": wrong + differing + again + abs(len(dialogue.asked) - sum(map(len, said.values()))),
+        "wrong": wrong + again + abs(len(dialogue.asked) - total),
     }
 
 

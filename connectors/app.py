@@ -25,7 +25,7 @@ from connectors.web.channel import WebChannel
 from connectors.web.guard import Guard, parse_origins
 from connectors.web.page import Page
 from connectors.web.wire import MAX_BODY, dump
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from core.hearing import Hearing, HttpHearing
 from core.interfaces import Dialogue
 from core.metrics import render_metrics
@@ -66,12 +66,7 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     store = RedisStore(parts.redis, limits)
     relay = ResultRelay(RedisStreamQueue(parts.redis, CHAT_RESULTS_STREAM, Result), parts.ledger, clock)
     inbox = Inbox(store, parts.dialogue, texts, on_answer=relay.on_answer, patience=patience, clock=clock)
-    guard = Guard(
-        key=derive_key(load_secret(settings), "web-chat-session"),
-        origins=parse_origins(settings.public_chat_origins),
-        clock=clock,
-        trust_proxy=settings.chat_trust_proxy,
-    )
+    guard = _guard(settings, clock)
     sessions = RateLimit(parts.redis, "sessions", limit=SESSIONS_PER_MINUTE)
     channel = WebChannel(inbox, store, guard, texts, sessions)
     app = web.Application(client_max_size=MAX_BODY)
@@ -95,6 +90,15 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     # Before the server waits for its open requests: it wakes the ones that wait for news.
     app.on_shutdown.append(stop_inbox)
     return app
+
+
+def _guard(settings: Settings, clock: Clock) -> Guard:
+    return Guard(
+        key=derive_key(load_secret(settings), "web-chat-session"),
+        origins=parse_origins(settings.public_chat_origins),
+        clock=clock,
+        trust_proxy=settings.chat_trust_proxy,
+    )
 
 
 def _context(

@@ -65,6 +65,8 @@ def compose(group: Sequence[Event], texts: PlatformTexts, *, links: bool) -> Com
     for event in group:
         parts.append(event.text.strip())
         for source in event.sources:
+            if source.title in event.text or (source.url and source.url in event.text):
+                continue  # the answer says so itself
             line = texts.source.format(title=source.title, document=source.document, as_of=source.as_of)
             if links and source.url:
                 line += "\n" + texts.original.format(url=source.url)

@@ -28,6 +28,7 @@ _GROUPS = {
     "resident": ("nuanye.commands.resident", "resident", "模拟接听的居民 · synthetic residents"),
     "results": ("nuanye.commands.results", "app", "结果队列 · the results queue"),
     "staff": ("nuanye.commands.staff", "app", "工作人员账号 · staff accounts"),
+    "wechat": ("nuanye.commands.wechat", "app", "微信公众号 · the WeChat official account"),
     "up": ("nuanye.commands.up", "up", "启动全部服务 · start everything"),
 }
 

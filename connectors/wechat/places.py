@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 
-_CITY = "广州市"
+_CITY = "广州"
+# The city of an address; a street may have the character for "city" in its name too.
+_CITY_OF = re.compile(r"(?:^|省)([^省市区县]{2,4})市")
 _EARTH_KM = 6371.0
 _REACH_KM = 60.0
 
@@ -26,10 +29,13 @@ _SEATS = {
 
 def district_of(label: str, place: tuple[float, float] | None) -> str:
     """Return the district of an address, else that whose seat is nearest; empty: not in Guangzhou."""
+    city = _CITY_OF.search(label)
+    if city is not None and city.group(1) != _CITY:
+        return ""
     named = [district for district in _SEATS if district in label]
-    if named and (_CITY in label or "市" not in label):
+    if named:
         return named[0]
-    if place is None or ("市" in label and _CITY not in label):
+    if place is None:
         return ""
     nearest = min(_SEATS, key=lambda district: _distance_km(place, _SEATS[district]))
     return nearest if _distance_km(place, _SEATS[nearest]) <= _REACH_KM else ""

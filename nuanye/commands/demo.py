@@ -1,4 +1,4 @@
-"""`nuanye demo`: one policy question, one job intention and one phone call, for real."""
+"""`nuanye demo`: one policy question, one job intention and one phone call, for real; or a chat platform."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from nuanye.commands._common import print_json
 
 
 def demo(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="[wechat]", help="wechat：在模拟的微信平台上对话 · on a fake WeChat platform"),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")] = False,
 ) -> None:
     """完成一次政策咨询、一次求职登记和一通电话；全部成功才以状态 0 结束。"""
+    if what:
+        _platform(what, as_json)
+        return
     from nuanye.demonstration import run_demonstration
 
     report = asyncio.run(run_demonstration(load_settings(os.environ), _progress))
@@ -32,6 +39,19 @@ def demo(
     for item in call["evidence"]:
         print(f"  {item['field']}: {item['value']}  “{item['words']}”")
     print(f"应答间隔 p50 {call['turn_gap_ms']['p50']} ms，全程 {report['seconds']} 秒")
+
+
+def _platform(name: str, as_json: bool) -> None:
+    if name != "wechat":
+        raise typer.BadParameter("wechat")
+    from nuanye.wechat_demo import run_wechat_demonstration
+
+    report = asyncio.run(run_wechat_demonstration(load_settings(os.environ), _progress))
+    if as_json:
+        print_json(report)
+        return
+    for step in report["conversation"]:
+        print(f"居民（{step['act']}）：{step['said']}\n公众号：{step['reply']}\n")
 
 
 def _progress(line: str) -> None:
