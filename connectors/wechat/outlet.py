@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from connectors.courier import Envelope, Message
 from connectors.outgoing import Progress
 from connectors.platform_texts import PlatformTexts
-from connectors.rich import compose, split_text
+from connectors.rich import compose, is_final, split_text
+from connectors.tencent.errors import NotPermitted
 from connectors.tencent.xml import clean
 from connectors.types import Event
 from connectors.wechat.api import WechatApi
@@ -17,16 +18,23 @@ from connectors.wechat.wire import MAX_REPLY_BYTES
 _GAP = "\n\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WechatOutlet:
-    """``Outlet`` of the official account."""
+    """``Outlet`` of the official account.
+
+    ``mute``: the platform does not let this account write by itself, as far as this process knows. Who
+    waits is then asked to write again, because only a reply can bring the answer.
+    """
 
     api: WechatApi
     texts: PlatformTexts
     name: str = "wechat"
+    mute: bool = False
 
     def render(self, group: Sequence[Event]) -> tuple[Message, ...]:
         """See ``Outlet``."""
+        if self.mute and not is_final(group[0]):
+            return (Message({"text": self.texts.notices["later"]}),)
         composed = compose(group, self.texts, links=True)
         pieces = split_text(clean(composed.text), MAX_REPLY_BYTES)
         last = len(pieces) - 1
@@ -37,7 +45,12 @@ class WechatOutlet:
 
     async def deliver(self, envelope: Envelope, message: Message) -> None:
         """See ``Outlet``."""
-        await self.api.send_text(envelope.address, message.payload["text"])
+        try:
+            await self.api.send_text(envelope.address, message.payload["text"])
+        except NotPermitted:
+            self.mute = True
+            raise
+        self.mute = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from connectors.inbox import Patience
+from connectors.platform_texts import load_platform_texts
 from connectors.texts import load_texts
 from connectors.wechat.channel import conversation_of
 from core.dialogue import ScriptedDialogue
@@ -22,6 +23,7 @@ from tests.eventually import eventually
 pytestmark = pytest.mark.net
 
 DOORS = load_texts({"agency": "中心", "hotline": "12333"})
+OURS = load_platform_texts({"agency": "中心", "hotline": "12333"})
 SILENT = replace(QUICK, deadline_ms=60_000)
 
 
@@ -172,6 +174,23 @@ async def test_without_the_right_to_messages_the_answer_comes_with_the_next_repl
     await town.quiet()
     outcome = await town.platform.say(USER, "二")
     assert outcome.reply == "答一\n\n答二"
+
+
+async def test_an_account_without_the_right_asks_to_write_again(open_town: OpenTown) -> None:
+    """Once the platform has said no, a slow answer is announced for the next message, which brings it."""
+    dialogue = GatedDialogue(script=echo)
+    town = await open_town(dialogue, patience=replace(QUICK, deadline_ms=1_500))
+    town.platform.api.weather.permitted = False
+    await late(town, dialogue, "一")
+    dialogue.gate.set()
+    await eventually(lambda: town.platform.api.calls.get("/cgi-bin/message/custom/send", 0) >= 1)
+    await town.quiet()
+    assert (await town.platform.say(USER, "二")).reply == "答一\n\n答二"
+    dialogue.gate.clear()
+    assert (await town.platform.say(USER, "三")).reply == OURS.notices["later"]
+    dialogue.gate.set()
+    await town.quiet(1.0)
+    assert (await town.platform.say(USER, "四")).reply == "答三\n\n答四"
 
 
 async def test_the_quota_is_kept_and_what_is_left_waits(open_town: OpenTown) -> None:
