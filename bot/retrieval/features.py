@@ -20,7 +20,7 @@ from bot.retrieval.embed import Matrix, embed_cached
 from bot.retrieval.normalise import normalise
 from bot.retrieval.terms import char_grams, pinyin_grams
 
-FEATURES = ("body", "sound", "title", "question", "summary", "classifier")
+FEATURES = ("body", "sound", "title", "question", "heard", "summary", "classifier")
 
 RIDGE = 2.0
 _SPLIT = re.compile(r"[。；，,;]")
@@ -43,6 +43,7 @@ class Evidence:
     body_terms: Array  # whether any body uses the term of that column
     body_sounds: Any
     row_grams: Any
+    row_sounds: Any
     row_vectors: Matrix
     mean: Matrix
     weights: Array  # of the classifier in its dual form: rows x (entries + 1)
@@ -60,10 +61,10 @@ class Evidence:
         raw = embed_cached(rows, cache_dir)
         mean = raw[: len(questions)].mean(axis=0)
         vectors = centre(raw, mean)
-        row_grams = grams.transform(rows)
+        row_grams, row_sounds = grams.transform(rows), sounds.transform(rows)
         bodies = [_body(entry) for entry in entries]
         body_grams = grams.transform(bodies)
-        kernel = (row_grams @ row_grams.T).toarray() + vectors @ vectors.T
+        kernel = (row_grams @ row_grams.T + row_sounds @ row_sounds.T).toarray() + vectors @ vectors.T
         position = np.arange(len(entries))
         labels = np.concatenate([owner, position, position, np.full(len(foreign), len(entries))])
         targets = np.eye(len(entries) + 1)[labels]
@@ -76,6 +77,7 @@ class Evidence:
             body_terms=np.asarray(body_grams.sum(axis=0)).ravel() > 0,
             body_sounds=sounds.transform(bodies).T.tocsr(),
             row_grams=row_grams.T.tocsr(),
+            row_sounds=row_sounds.T.tocsr(),
             row_vectors=vectors,
             mean=mean,
             weights=weights,
@@ -84,9 +86,15 @@ class Evidence:
 
     def kernel(self, queries: Sequence[str], vectors: Matrix) -> Array:
         """Similarity of each query to each training row; ``vectors`` are centred, one a query."""
+        spelt = self.grams.transform(queries) @ self.row_grams
         return np.asarray(
-            (self.grams.transform(queries) @ self.row_grams).toarray() + vectors @ self.row_vectors.T
+            (spelt + self.sounds.transform(queries) @ self.row_sounds).toarray()
+            + vectors @ self.row_vectors.T
         )
+
+    def heard(self, queries: Sequence[str]) -> Array:
+        """How alike each query and each sample question sound (queries x questions)."""
+        return np.asarray((self.sounds.transform(queries) @ self.row_sounds[:, : len(self.owner)]).toarray())
 
     def static(self, queries: Sequence[str], vectors: Matrix) -> dict[str, Array]:
         """Scores (queries x entries) that do not depend on the entries' sample questions."""
@@ -121,6 +129,7 @@ class Evidence:
         vectors = centre(vector[None, :], self.mean)
         columns = self.static([query], vectors)
         columns["question"] = self.best_question(vectors @ self.row_vectors[: len(self.owner)].T)
+        columns["heard"] = self.best_question(self.heard([query]))
         classified = self.kernel([query], vectors) @ self.weights
         columns["classifier"] = classified[:, : self.size]
         return np.stack([columns[name][0] for name in FEATURES], axis=1), float(classified[0, self.size])
@@ -131,6 +140,12 @@ def centre(vectors: Matrix, mean: Matrix) -> Matrix:
     moved = vectors - mean
     norms = np.linalg.norm(moved, axis=1, keepdims=True)
     return np.asarray(moved / np.maximum(norms, 1e-9), dtype=np.float32)
+
+
+def own_words(entry: PolicyEntry) -> str:
+    """All that an entry says and is asked, normalised."""
+    asked = "".join(normalise(question) for question in entry.questions)
+    return f"{_body(entry)} {normalise(entry.deadline_or_period)} {asked}"
 
 
 def _body(entry: PolicyEntry) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from bot.knowledge.entries import PolicyEntry
 from bot.knowledge.loader import load_out_of_scope
 from bot.retrieval.calibration import Array, Calibration, load_calibration, signals, softmax
 from bot.retrieval.embed import embed_query
-from bot.retrieval.features import Evidence
-from bot.retrieval.follow_up import adds_to_last, names_nothing
+from bot.retrieval.features import Evidence, own_words
+from bot.retrieval.follow_up import adds_to_last, leans_on, names_nothing
 from bot.retrieval.normalise import normalise
+from bot.retrieval.repair import Repair
 from bot.retrieval.threads import single_thread
 from bot.retrieval.types import Candidate, Ranking
 from bot.retrieval.wordings import Wordings
@@ -25,6 +26,9 @@ _CANDIDATES = 5
 _CHINESE = re.compile(r"[㐀-鿿]")
 _MIN_CHARS = 2  # a single character asks nothing
 _CONTEXT_CONFIDENCE = 0.9  # the form says so, nothing was measured
+_TOPIC_CHARS = 4
+_SURE = 0.7  # a question of its own, whatever was talked about before
+_HEARD = 0.6  # less sure than that, a mended question is as likely somebody else's altogether
 _NAMED_CONFIDENCE = 0.99  # asked in an entry's own words
 
 
@@ -36,6 +40,8 @@ class PolicyIndex:
     evidence: Evidence
     calibration: Calibration
     wordings: Wordings
+    words: Mapping[str, str]  # all that each entry says and is asked, normalised
+    repair: Repair
 
     @classmethod
     def load(cls, entries: Sequence[PolicyEntry], cache_dir: Path) -> PolicyIndex:
@@ -46,14 +52,17 @@ class PolicyIndex:
         """
         calibration = load_calibration()
         evidence = Evidence.fit(entries, load_out_of_scope(), cache_dir)
-        return cls(tuple(entries), evidence, calibration, Wordings.of(entries))
+        words = {entry.id: own_words(entry) for entry in entries}
+        return cls(
+            tuple(entries), evidence, calibration, Wordings.of(entries), words, Repair.of(words.values())
+        )
 
     def search(self, question: str, *, context_policy_id: str = "") -> Ranking:
         """Rank the entries for ``question``; ``context_policy_id`` is what was talked about last.
 
         A question in an entry's own words is that entry's; in words that several entries list, it is
-        to be asked back. With a context, a question that names no other policy (要带什么材料) is
-        about that one.
+        to be asked back. With a context, a question that names nothing, or nothing but what that
+        entry speaks of (要带什么材料, 利息几多), is about it unless it is surely another's.
         Any text is accepted; what is empty or no question gives ``unknown``.
         """
         query = normalise(question)
@@ -68,11 +77,34 @@ class PolicyIndex:
         if continued:
             return Ranking((Candidate(continued, 0.0, _CONTEXT_CONFIDENCE),), "answer")
         if known is not None and names_nothing(query):
-            return Ranking((Candidate(known.id, 0.0, _CONTEXT_CONFIDENCE),), "answer")
-        ranking = self._rank(query)
-        if known is None or ranking.decision == "answer" or not adds_to_last(query):
+            return _about(known)
+        ranking = self._rank_heard(query)
+        if known is None or (ranking.decision == "answer" and _chance(ranking) >= _SURE):
+            return ranking
+        mended = self.repair.mend(query)
+        if names_nothing(mended) or leans_on(mended, self.words[known.id]):
+            return _about(known)
+        if ranking.decision == "answer" or not adds_to_last(query):
             return ranking
         return self._rank(f"{normalise(known.title)} {query}")
+
+    def _rank_heard(self, query: str) -> Ranking:
+        """Rank what was written; unless that is sure, also what it sounds like, and keep the likelier."""
+        written = self._topic(query) or self._rank(query)
+        mended = query if _chance(written) >= _SURE else self.repair.mend(query)
+        heard = written if mended == query else self._rank(mended)
+        return heard if _chance(heard) > max(_chance(written), _HEARD) else written
+
+    def _topic(self, query: str) -> Ranking | None:
+        """Offer the entries whose titles hold a bare word (贷款, 退休), the likeliest first."""
+        if len(query) > _TOPIC_CHARS:
+            return None
+        named = {entry.id for entry in self.entries if query in normalise(entry.title)}
+        ranking = self._rank(query)
+        if not named or ranking.decision != "unknown":
+            return ranking
+        offered = tuple(item for item in ranking.candidates if item.policy_id in named)
+        return Ranking(offered, "ask") if offered else ranking
 
     def _rank(self, query: str) -> Ranking:
         vector = embed_query(query)
@@ -93,3 +125,11 @@ class PolicyIndex:
             for i in order
         )
         return Ranking(candidates, self.calibration.decide(first, third))
+
+
+def _chance(ranking: Ranking) -> float:
+    return ranking.candidates[0].confidence if ranking.candidates else 0.0
+
+
+def _about(entry: PolicyEntry) -> Ranking:
+    return Ranking((Candidate(entry.id, 0.0, _CONTEXT_CONFIDENCE),), "answer")

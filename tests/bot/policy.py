@@ -14,7 +14,11 @@ from core.types import Reply
 
 TODAY = date(2026, 11, 22)
 HOTLINE = "12333"
-EVAL_FILE = Path(__file__).parents[1] / "data" / "eval" / "policy.jsonl"
+EVAL_FILES = [
+    Path(__file__).parents[1] / "data" / "eval" / f"{name}.jsonl"
+    for name in ("policy", "policy_asked", "out_of_scope")
+]
+EVAL_FILE = EVAL_FILES[0]
 
 
 @cache

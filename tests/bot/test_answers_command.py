@@ -46,7 +46,7 @@ def test_an_answer_has_its_policy_its_sources_and_both_wordings(cli: typer.Typer
 
 def test_an_unsure_match_offers_choices(cli: typer.Typer) -> None:
     """The choices are those of the candidates named."""
-    found = run(cli, "招一个刚毕业的大学生单位奖励多少")
+    found = run(cli, "毕业生补贴")
     assert found["decision"] == "ask"
     assert isinstance(found["choices"], list)
     assert isinstance(found["policy_ids"], list)

@@ -255,13 +255,13 @@ async def test_an_unsure_question_in_a_call_is_read_out_for_a_yes_or_no(person: 
     """Yes answers it, no notes it for staff, and the open question comes back either way."""
     callee = person("phone")
     await callee.is_called()
-    asked = await callee.says("我就是", "方便", "在找工作", "创业贷款")
+    asked = await callee.says("我就是", "方便", "在找工作", "养老保险")
     assert asked.state.open_question == "policy_choice"
     assert asked.replies[-1].spoken.endswith("吗？")
     yes = await callee.says("是的")
-    assert yes.state.policy_ids == ("startup_loan_gd",)
+    assert yes.state.policy_ids == ("flex_pension_2026",)
     assert yes.state.open_question == "wanted_jobs"
-    no = await callee.says("创业贷款", "不是")
+    no = await callee.says("创业补贴", "不是")
     assert "unanswered_question" in no.state.needs_review
     assert no.state.open_question == "wanted_jobs"
 

@@ -43,12 +43,36 @@ def test_every_entry_is_loaded_with_all_its_fields() -> None:
     assert loaded.topic == "employers"
     for field in ("title", "summary", "status", "as_of", "confidence", "note", "deadline_or_period"):
         assert getattr(loaded, field) == raw[field]
-    for field in ("audience", "eligibility", "amount", "how_to_apply", "materials", "basis", "questions"):
+    for field in ("audience", "eligibility", "amount", "how_to_apply", "materials", "basis"):
         assert list(getattr(loaded, field)) == raw[field]
+    asked = yaml.safe_load((KNOWLEDGE_DIR / "questions/employers.yaml").read_text(encoding="utf-8"))
+    assert list(loaded.questions) == [*raw["questions"], *asked[raw["id"]]]
     assert [source.show_link for source in loaded.source] == [item["show_link"] for item in raw["source"]]
     group = loaded.conditions[1]
     assert isinstance(group, ConditionGroup)
     assert (group.mode, len(group.items)) == ("any", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("no_such_entry: [怎么办]", "no such entry"),
+        ("ui_apply: 怎么办", "must be a list"),
+        ("ui_apply: [1]", "must be a list"),
+        ("ui_apply: [怎么领啊, 怎么领啊]", "listed twice"),
+        ("ui_apply: [问]", "characters"),
+        ("[a]", "must map"),
+        ("ui_apply: [", "YAML"),
+    ],
+)
+def test_a_faulty_list_of_questions_is_named(folder: Path, content: str, problem: str) -> None:
+    """Unknown entries, other things than texts, doubles and broken YAML stop the start and the check."""
+    for path in (folder / "questions").glob("*.yaml"):
+        path.unlink()
+    (folder / "questions" / "x.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(KnowledgeError, match=problem):
+        load_entries(folder)
+    assert any(problem in error for error in check_knowledge(TODAY, folder).errors)
 
 
 def test_the_schema_is_a_valid_draft_2020_12_schema() -> None:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bot.evaluation.files import Question, read_questions
+from bot.evaluation.noise import noisy
+from bot.evaluation.policy import ask, summarise_policy
 from bot.knowledge import load_entries
 from bot.knowledge.loader import load_out_of_scope
 from bot.retrieval import PolicyIndex, Ranking, embed
 from bot.retrieval.calibration import load_calibration
 from bot.retrieval.embed import DIMENSIONS, embed_cached
-from bot.retrieval.evaluate import read_examples, run, summarise
 from bot.retrieval.normalise import MAX_CHARS, normalise
 from bot.retrieval.terms import pinyin_grams
-from core.errors import BadInput, ModelError
+from core.errors import ModelError
 from nuanye.commands.eval import app
-from tests.bot.policy import EVAL_FILE, entries, index
+from tests.bot.policy import EVAL_FILE, EVAL_FILES, entries, index
 
 BAD_INPUT = (
     "",
@@ -69,21 +74,27 @@ def test_an_entry_is_found_by_its_title_and_its_short_title() -> None:
 
 
 @pytest.mark.slow
-def test_held_out_questions_meet_the_floor() -> None:
-    """On tests/data/eval/policy.jsonl, which nothing was fitted to, quality stays above its floor."""
-    summary = summarise(run(read_examples(EVAL_FILE), index().search))
-    assert summary["n"] >= 120
+def test_held_out_questions_meet_the_bars() -> None:
+    """On questions that nothing was fitted to, typed or misheard, the search stays above its bars."""
+    questions = read_questions(EVAL_FILES)
+    summary = _summary(questions)
+    assert summary["n"] >= 600
     assert summary["top1"] >= 0.88
-    assert summary["top3"] >= 0.95
-    assert summary["false_reject"] <= 0.05
-    assert summary["oos_recall"] >= 0.72
-    assert summary["oos_answered"] <= 0.06
-    assert summary["answered_right"] >= 0.95
+    assert summary["top3"] >= 0.96
+    assert summary["false_reject"] <= 0.03
+    assert summary["oos_recall"] >= 0.90
+    assert summary["in_context"]["top1"] >= 0.75
+    noised = [replace(item, question=noisy(item.question, seed=7)) for item in questions if not item.context]
+    assert _summary(noised)["top1"] >= 0.92 * summary["top1"]
+
+
+def _summary(questions: Sequence[Question]) -> dict[str, Any]:
+    return summarise_policy(ask(questions, index().search), ["ask_policy"] * len(questions))
 
 
 def test_the_held_out_set_is_varied_and_not_copied_from_the_entries() -> None:
     """At least 120 lines, 30 of them out of scope, all varieties, known ids, no sample question."""
-    examples = read_examples(EVAL_FILE)
+    examples = read_questions([EVAL_FILE])
     known = {item.id for item in entries()}
     samples = {normalise(text) for item in entries() for text in item.questions}
     samples |= {normalise(line) for line in load_out_of_scope()}
@@ -122,6 +133,45 @@ def test_a_question_without_a_subject_is_about_the_last_policy(question: str) ->
     ranking = index().search(question, context_policy_id="startup_rent")
     assert (ranking.decision, ranking.candidates[0].policy_id) == ("answer", "startup_rent")
     assert index().search(question).decision != "answer"
+
+
+@pytest.mark.parametrize(
+    ("question", "policy_id"),
+    [
+        ("那我老公呢", "startup_rent"),
+        ("最多补几年", "startup_rent"),
+        ("利息几多", "startup_loan_gd"),
+        ("仲要唔要租赁合同", "startup_rent"),
+    ],
+)
+def test_a_question_within_the_last_policys_words_is_about_it(question: str, policy_id: str) -> None:
+    """Whom, how much, how long: what names nothing that the last entry does not speak of stays with it."""
+    ranking = index().search(question, context_policy_id=policy_id)
+    assert (ranking.decision, ranking.candidates[0].policy_id) == ("answer", policy_id)
+
+
+@pytest.mark.parametrize("topic", ["贷款", "失业", "工资", "创业"])
+def test_a_bare_topic_is_asked_back_with_the_entries_that_name_it(topic: str) -> None:
+    """One word of a title is too little to answer and too much to turn away."""
+    ranking = index().search(topic)
+    assert ranking.decision == "ask"
+    titles = {item.id: normalise(item.title) for item in entries()}
+    assert all(topic in titles[item.policy_id] for item in ranking.candidates[:1])
+
+
+@pytest.mark.parametrize("question", ["公积金怎么提取", "听日落唔落雨", "护照几时到期", "帮我写首诗"])
+def test_what_nobody_here_knows_is_not_taken_for_a_follow_up(question: str) -> None:
+    """A foreign question after an answer is still nobody's."""
+    assert index().search(question, context_policy_id="ui_apply").decision != "answer"
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant"),
+    [("十业金怎么领", "失业金怎么领"), ("社宝补贴", "社保补贴"), ("失业金怎么领", "失业金怎么领")],
+)
+def test_misheard_words_are_mended_by_their_sound(heard: str, meant: str) -> None:
+    """A run of characters that no text uses becomes the usual one of its sound; others stay."""
+    assert index().repair.mend(heard) == meant
 
 
 def test_a_question_with_its_own_subject_leaves_the_context() -> None:
@@ -206,18 +256,6 @@ def test_normalising_brings_spellings_together() -> None:
     assert normalise("<b>ＡＢＣ１２３</b>！") == "abc123"
     assert normalise("有冇 / 冇") == "有没有 没有"
     assert pinyin_grams("失业金") == pinyin_grams("十页今")[:0] + pinyin_grams("失业斤")
-
-
-@pytest.mark.parametrize(
-    "line", ["{", "[]", '{"question": "x"}', '{"question": 1, "policy_ids": [], "variety": "m"}']
-)
-def test_a_malformed_evaluation_file_names_the_line(tmp_path: Path, line: str) -> None:
-    """Reading says which line breaks the format."""
-    path = tmp_path / "bad.jsonl"
-    good = '{"question": "问", "policy_ids": [], "variety": "mandarin"}'
-    path.write_text(f"{good}\n{line}\n", encoding="utf-8")
-    with pytest.raises(BadInput, match=r"bad\.jsonl, line 2"):
-        read_examples(path)
 
 
 def test_the_eval_command_prints_the_promised_keys(tmp_path: Path) -> None:
