@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voice.interfaces import FRAME_MS
+from voice.turns import Turn, judge
 from voice.words import VoiceWords, bare
 
 _NUMERALS = frozenset("0123456789零一二两三四五六七八九十百千万")
@@ -28,7 +29,7 @@ def pace_of(partial: str, words: VoiceWords) -> Pace:
         return Pace.UNKNOWN
     if text in words.complete:
         return Pace.QUICK
-    if text[-1] in _NUMERALS or text.endswith(words.unfinished):
+    if text[-1] in _NUMERALS or judge(partial, words) is not Turn.FINISHED:
         return Pace.PATIENT
     return Pace.STEADY
 

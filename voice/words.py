@@ -53,6 +53,7 @@ class VoiceWords:
     back_channel: frozenset[str] = frozenset()
     complete: frozenset[str] = frozenset()
     unfinished: tuple[str, ...] = ()
+    wait: tuple[str, ...] = ()
     announcements: Announcements = field(default_factory=Announcements)
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -87,6 +88,7 @@ def load_words(path: Path = DEFAULT_PATH) -> VoiceWords:
         back_channel=frozenset(_strings(raw, "back_channel")),
         complete=frozenset(_strings(raw, "complete")),
         unfinished=_strings(raw, "unfinished"),
+        wait=_strings(raw, "wait"),
         announcements=_announcements(_mapping(raw, "announcements")),
         hints={str(key): _strings(_mapping(raw, "hints"), key) for key in _mapping(raw, "hints")},
     )

@@ -88,6 +88,26 @@ def policy(
 
 
 @app.command()
+def turns(
+    file: Annotated[
+        list[Path],
+        typer.Argument(help="JSONL：text、label（finished、unfinished、wait） · labelled transcripts"),
+    ],
+    as_json: _Json = False,
+    misses: _Misses = False,
+) -> None:
+    """话轮是否说完的评测 · how well the end of a turn is judged from its words."""
+    from voice.evaluation import judge_all, read_turns, summarise_turns
+    from voice.words import load_words
+
+    judged = judge_all(read_turns(file), load_words())
+    _show(summarise_turns(judged), as_json=as_json)
+    for item in judged if misses else ():
+        if item.found is not item.line.label:
+            print(f"  {item.line.label.value} → {item.found.value}  {item.line.text}", file=_err())
+
+
+@app.command()
 def noise(
     file: Annotated[Path, typer.Argument(help="JSONL：带 text 或 question 的文件 · lines to make noisy")],
     rate: Annotated[
