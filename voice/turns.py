@@ -11,13 +11,25 @@ from voice.words import VoiceWords, bare
 _WAIT_CHARS = 12
 _PHONE_DIGITS = 11
 _TRAILING = re.compile(r"(?:[，,、：:—-]|\.{2,}|…+|～+)\s*$")
+# 那你呢, 电话是多少啊: what a question ends in. 你们上班不: a final 不 asks, but 我不 breaks off.
+_ASKED = re.compile(
+    r"[你您他她佢我们]呢$|(?:什么|咩|乜嘢|多少|几多|哪里|边度|为什么|点解)[呢啊呀嘛哈]?$|.{4}不$"
+)
 _PARTICLES = re.compile(r"[呢啊呀嘛哈诶欸]+$")
 _NUMBER = re.compile(r"[0-9零〇一二两三四五六七八九幺]+$")
 # 三千五, 四十五, 一万二: amounts and ages are whole although they end in a numeral.
 _AMOUNT = re.compile(r"[0-9一二两三四五六七八九几][千百万十][0-9一二三四五六七八九]?$|(?<![0-9])[0-9]{3,5}$")
 # 打给我, 七点以后: what ends like a beginning, but is one phrase with the word before it.
 _CLOSED = re.compile(
-    r"(?:给|畀|俾|帮|找|揾|联系|通知|打)我$|(?:谢|唔该|麻烦|找|揾|打给|告诉|认识|信)[你您他她佢]$|(?:不|唔|就|关|联|本人)[是系]$|[点号日月天年周晚午班]\w?(?:以后|之后|以前|之前)$"
+    "|".join(
+        (
+            "(?:给|畀|俾|帮|找|揾|联系|通知|打|告诉|话畀|适合|了解)我$",
+            "(?:谢|唔该|麻烦|找|揾|打给|告诉|认识|信|见到|见|问|咨询|联系|感谢)[你您他她佢]$",
+            "(?:不|唔|就|关|联|本人)[是系]$",
+            r"(?:找|见|收|听|做|想|感觉|看|遇|领|拿|搵|得|能|不|唔)\w{0,2}到$",
+            r"推荐一个$|之一$|[点号日月天年周晚午班]\w?(?:以后|之后|以前|之前)$",
+        )
+    )
 )
 _COPULAS = ("是", "系")
 # 除了保安, 如果有夜班: a clause that waits for its other half.
@@ -41,12 +53,8 @@ def judge(text: str, words: VoiceWords) -> Turn:
         return Turn.WAIT
     if not said or _TRAILING.search(text):
         return Turn.UNFINISHED
-    if said in words.complete:
-        return Turn.FINISHED
     core = _PARTICLES.sub("", said)
-    if core in words.complete:
-        return Turn.FINISHED
-    if _CLOSED.search(core):
+    if said in words.complete or core in words.complete or _ASKED.search(said) or _CLOSED.search(core):
         return Turn.FINISHED
     open_end = (
         not core or core.endswith((*words.unfinished, *_COPULAS)) or _breaks_off(core) or _is_half(core)

@@ -41,7 +41,20 @@ def test_a_whole_answer_is_finished(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["嗯…", "即系", "因为", "不过", "我想做", "电话是", "一三八零零", "我做过保安、", "除了保安", "", "，"],
+    [
+        "嗯…",
+        "即系",
+        "因为",
+        "不过",
+        "我想做",
+        "电话是",
+        "一三八零零",
+        "我做过保安、",
+        "除了保安",
+        "我不",
+        "",
+        "，",
+    ],
 )
 def test_a_trailing_thought_is_unfinished(text: str) -> None:
     """Fillers, trailing conjunctions, numbers under way, rising lists, and no word at all."""
