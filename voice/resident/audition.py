@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from core.settings import Settings
 from core.types import AudioFrame
-from voice.engines import guards
 from voice.engines.factory import make_recognizer
-from voice.interfaces import CALL_RATE_HZ, Recognizer
-from voice.reading import speakable
+from voice.interfaces import Recognizer
+from voice.lab.asr import comparable
+from voice.lab.line import over_a_law
 from voice.resident.choosing import sounds
 from voice.resident.persona import Persona
 from voice.resident.serve import voice_of
@@ -43,7 +42,7 @@ async def audition(
         for sentence in persona.sentences():
             frames = [over_a_law(frame) for frame in await voice.render(sentence)]
             text, confidence = await _hear(ears, frames)
-            said, heard = _comparable(sentence), _comparable(text)
+            said, heard = comparable(sentence), comparable(text)
             rows.append(
                 Heard(
                     persona.user,
@@ -66,23 +65,6 @@ async def _hear(recognizer: Recognizer, frames: Sequence[AudioFrame]) -> tuple[s
     async for transcript in recognizer.transcribe(stream()):
         text, confidence = transcript.text, transcript.confidence
     return text, confidence
-
-
-def _comparable(text: str) -> str:
-    return guards.bare(speakable(text))
-
-
-def over_a_law(frame: AudioFrame) -> AudioFrame:
-    """What is left of a frame after G.711 A-law (13 segments, 87.6), as on a telephone line."""
-    samples = np.frombuffer(frame.pcm, "<i2").astype(np.float64) / 32768
-    a = 87.6
-    size = np.abs(samples)
-    scale = 1 + np.log(a)
-    curved = np.where(size < 1 / a, a * size / scale, (1 + np.log(np.maximum(a * size, 1))) / scale)
-    steps = np.round(curved * 127) / 127
-    back = np.where(steps < 1 / scale, steps * scale / a, np.exp(steps * scale - 1) / a)
-    pcm = (np.clip(np.sign(samples) * back, -1, 1) * 32767).astype("<i2").tobytes()
-    return AudioFrame(pcm, CALL_RATE_HZ, frame.at_ms)
 
 
 def report(rows: Sequence[Heard]) -> str:
