@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from casework import rules, schema
+from casework import schema
+from casework.hours import next_allowed
 from casework.repository import Repository
 from casework.types import AttemptState, Campaign, CampaignProgress, CampaignState, Contact
 from core.codec import to_json
@@ -37,7 +38,7 @@ class Campaigns(Repository):
         if not contacts:
             raise BadInput("the list has nobody to call")
         now = self._clock.now()
-        due = now if ignore_window else rules.next_allowed(now)
+        due = now if ignore_window else next_allowed(now)
         campaign = Campaign(new_id("cmp"), name[:200], CampaignState.RUNNING, ignore_window, now)
         campaigns = schema.campaigns
         async with self._db.write() as connection:

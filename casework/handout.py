@@ -8,9 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from casework import rules, schema
+from casework import schema
+from casework.hours import window_at
 from casework.ledger import Ledger
+from casework.permission import Standing, Verdict, decide
 from casework.results import call_result
+from casework.rules import Policy
 from casework.types import AttemptState, CallRecord, CampaignState
 from core.codec import from_json
 from core.errors import NuanyeError
@@ -18,6 +21,8 @@ from core.types import Callee, CallTask, Disposition, Result
 
 _FENCE = "dispatcher_fence"
 _NO_WINDOW_PATIENCE = timedelta(hours=1)
+_REMEMBERED = timedelta(days=31)
+_IN_CONTACT = (AttemptState.QUEUED, AttemptState.RUNNING)
 _CANDIDATES = 4  # looked at per free line: some turn out to be over budget or in a call
 
 
@@ -51,7 +56,7 @@ class Handout(Ledger):
         transaction. What may not be called now is moved to when it may.
         """
         now = self._clock.now()
-        window = rules.window_at(now)
+        window = window_at(now)
         attempts, campaigns, persons = schema.attempts, schema.campaigns, schema.persons
         conditions = [
             attempts.c.state == AttemptState.PLANNED,
@@ -83,8 +88,7 @@ class Handout(Ledger):
     async def count_busy(self) -> int:
         """Return how many lines are spoken for: tasks that wait for a worker, and calls."""
         attempts = schema.attempts
-        busy = (AttemptState.QUEUED, AttemptState.RUNNING)
-        query = sa.select(sa.func.count()).where(attempts.c.state.in_(busy))
+        query = sa.select(sa.func.count()).where(attempts.c.state.in_(_IN_CONTACT))
         async with self._db.read() as connection:
             return int((await connection.execute(query)).scalar_one())
 
@@ -164,38 +168,36 @@ class Handout(Ledger):
             raise StaleLeader("another dispatcher has taken over")
 
     async def _may_call(self, connection: AsyncConnection, row: Any, now: datetime) -> bool:
+        """Decide, and write down what a refusal means for the attempt."""
+        standing = await self._standing(connection, row, now)
+        verdict = decide(Policy(ignore_window=row.ignore_window), standing, now)
+        changes = _changes(verdict, now)
+        if changes:
+            this = schema.attempts.update().where(schema.attempts.c.id == row.id)
+            await connection.execute(this.values(**changes))
+        return verdict.allowed
+
+    async def _standing(self, connection: AsyncConnection, row: Any, now: datetime) -> Standing:
         attempts, persons, blocked = schema.attempts, schema.persons, schema.do_not_call
         listed = sa.select(blocked.c.at).where(
             sa.or_(blocked.c.person_id == row.person_id, blocked.c.address_print == row.address_print)
         )
-        this = attempts.update().where(attempts.c.id == row.id)
         if (await connection.execute(listed)).first() is not None:
-            await connection.execute(
-                this.values(state=AttemptState.ENDED, ended_at=now, reason="do_not_call")
-            )
-            return False
+            return Standing(barred=True)
         same_address = (
             sa.select(attempts.c.state, attempts.c.started_at)
             .join(persons, persons.c.id == attempts.c.person_id)
-            .where(persons.c.address_print == row.address_print, attempts.c.id != row.id)
-        )
-        others = (
-            await connection.execute(
-                same_address.where(
-                    sa.or_(
-                        attempts.c.state.in_((AttemptState.QUEUED, AttemptState.RUNNING)),
-                        attempts.c.started_at > now - timedelta(days=8),
-                    )
-                )
+            .where(
+                persons.c.address_print == row.address_print,
+                attempts.c.id != row.id,
+                sa.or_(attempts.c.state.in_(_IN_CONTACT), attempts.c.started_at > now - _REMEMBERED),
             )
-        ).all()
-        if any(other.state != AttemptState.ENDED and other.state != AttemptState.PLANNED for other in others):
-            return False
-        dialled = [other.started_at for other in others if other.started_at is not None]
-        if not row.ignore_window and not rules.within_budget(dialled, now):
-            await connection.execute(this.values(due_at=rules.budget_free_at(dialled, now)))
-            return False
-        return True
+        )
+        others = (await connection.execute(same_address)).all()
+        return Standing(
+            in_contact=any(other.state in _IN_CONTACT for other in others),
+            earlier=[other.started_at for other in others if other.started_at is not None],
+        )
 
     async def _queue(
         self, connection: AsyncConnection, row: Any, now: datetime, closes: datetime
@@ -246,3 +248,9 @@ _PERSON = (
 def presumed_result(record: CallRecord) -> Result:
     """Return the result of a call of which nothing is known but that nobody ended it."""
     return call_result(record, record.detail, confidence=0.0)
+
+
+def _changes(verdict: Verdict, now: datetime) -> dict[str, Any]:
+    if verdict.final:
+        return {"state": AttemptState.ENDED, "ended_at": now, "reason": verdict.rule}
+    return {"due_at": verdict.until} if verdict.until is not None else {}

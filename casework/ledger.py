@@ -165,13 +165,9 @@ class Ledger(Repository):
             )
         )
         callback = record.fields.get("callback_time")
-        due = rules.next_attempt(
-            record.disposition,
-            row.number,
-            record.ended_at,
-            callback_at=rules.callback_time(callback.value) if callback else None,
-            ignore_window=row.ignore_window,
-        )
+        agreed = rules.callback_time(callback.value) if callback else None
+        ended = rules.Ended(record.disposition, row.number, record.ended_at, callback_at=agreed)
+        due = rules.next_attempt(ended, rules.Policy(ignore_window=row.ignore_window))
         if row.campaign_state not in (CampaignState.RUNNING, CampaignState.PAUSED):
             due = None
         await self._plan_next(connection, row, due)

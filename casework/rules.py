@@ -1,138 +1,158 @@
-"""When somebody may be called, and whether again. Pure: time comes in, decisions come out.
+"""Whether to try again and how often is fair. Pure: time comes in, decisions come out.
 
-All times are timezone-aware; calling hours are those of ``core.clock.CHINA``.
+All times are timezone-aware; hours and holidays are those of ``casework.hours``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-import chinese_calendar
-
+from casework.hours import OFFICE_HOURS, Hours, day_part, next_allowed, next_other_part
 from core.clock import CHINA
 from core.types import Disposition
 
-MORNING = (time(9, 0), time(12, 0))
-AFTERNOON = (time(14, 0), time(18, 0))
-
 MAX_ATTEMPTS = 3  # per person and campaign
-MAX_CALLS_PER_DAY = 2  # per person, over all campaigns, by the local calendar day
-MAX_CALLS_PER_WEEK = 4  # … in any seven days
-
-# How long to wait before the next attempt; what is not listed is not tried again.
-RETRY_AFTER: dict[Disposition, timedelta] = {
-    Disposition.NO_ANSWER: timedelta(hours=3),
-    Disposition.BUSY: timedelta(minutes=20),
-    Disposition.REJECTED: timedelta(days=1),
-    Disposition.POWERED_OFF: timedelta(days=1),
-    Disposition.UNREACHABLE: timedelta(hours=3),
-    Disposition.VOICEMAIL: timedelta(hours=4),
-    Disposition.NO_SPEECH: timedelta(hours=4),
-    Disposition.HUNG_UP: timedelta(days=1),
-    Disposition.RELATIVE: timedelta(hours=4),
-    Disposition.REFUSED: timedelta(days=7),
-    Disposition.PARTIAL: timedelta(days=1),
-    Disposition.CALLBACK: timedelta(days=1),  # when no time was understood
-    Disposition.MEDIA_FAILED: timedelta(hours=1),
-    Disposition.INTERRUPTED: timedelta(minutes=30),
-    Disposition.FAILED: timedelta(hours=1),
-}
-
-# Days off that are the same every year, for years whose official calendar is not published yet.
-_FIXED_HOLIDAYS = {(1, 1), (5, 1), (5, 2), (5, 3)} | {(10, day) for day in range(1, 8)}
+_WEEK = timedelta(days=7)
+_MONTH = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time in which calls may begin: ``opens <= t < closes``."""
+class Redial:
+    """What follows a disposition: wait ``delay``, at most ``times`` times in one campaign.
 
-    opens: datetime
-    closes: datetime
-
-
-def is_workday(day: date) -> bool:
-    """Return whether offices work on ``day``: holidays are off, make-up weekends count.
-
-    For a year that the calendar does not cover yet, weekends and the fixed holidays are off.
+    ``other_time``: in another part of the day than the attempt that ended.
     """
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
-        return day.weekday() < 5 and (day.month, day.day) not in _FIXED_HOLIDAYS
+
+    delay: timedelta
+    times: int = 9
+    other_time: bool = False
 
 
-def windows_of(day: date) -> tuple[Window, ...]:
-    """Return the calling hours of a local calendar day, in UTC; none on days off."""
-    if not is_workday(day):
-        return ()
-    return tuple(
-        Window(
-            datetime.combine(day, opens, CHINA).astimezone(UTC),
-            datetime.combine(day, closes, CHINA).astimezone(UTC),
-        )
-        for opens, closes in (MORNING, AFTERNOON)
-    )
+def _redials() -> dict[Disposition, Redial]:
+    hours = {
+        Disposition.NO_ANSWER: 3.0,
+        Disposition.BUSY: 1 / 3,
+        Disposition.REJECTED: 24,
+        Disposition.POWERED_OFF: 24,
+        Disposition.UNREACHABLE: 3,
+        Disposition.VOICEMAIL: 4,
+        Disposition.NO_SPEECH: 4,
+        Disposition.HUNG_UP: 24,
+        Disposition.RELATIVE: 4,
+        Disposition.REFUSED: 7 * 24,
+        Disposition.PARTIAL: 24,
+        Disposition.CALLBACK: 24,  # when no time was understood
+        Disposition.MEDIA_FAILED: 1,
+        Disposition.INTERRUPTED: 0.5,
+        Disposition.FAILED: 1,
+    }
+    return {disposition: Redial(timedelta(hours=delay)) for disposition, delay in hours.items()}
 
 
-def window_at(now: datetime) -> Window | None:
-    """Return the window that ``now`` lies in, if any."""
-    for window in windows_of(now.astimezone(CHINA).date()):
-        if window.opens <= now < window.closes:
-            return window
-    return None
+# What is not listed is not tried again.
+DEFAULT_REDIAL: Mapping[Disposition, Redial] = _redials()
 
 
-def next_allowed(at: datetime) -> datetime:
-    """Return the first moment from ``at`` on at which a call may begin, in UTC."""
-    day = at.astimezone(CHINA).date()
-    while True:
-        for window in windows_of(day):
-            if at < window.closes:
-                return max(at.astimezone(UTC), window.opens)
-        day += timedelta(days=1)
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one campaign contacts people. ``ignore_window``: a rehearsal, without hours and budget."""
+
+    hours: Hours = OFFICE_HOURS
+    redial: Mapping[Disposition, Redial] = field(default_factory=lambda: DEFAULT_REDIAL)
+    max_attempts: int = MAX_ATTEMPTS
+    ends_at: datetime | None = None
+    ignore_window: bool = False
 
 
-def next_attempt(
-    disposition: Disposition,
-    number: int,
-    ended_at: datetime,
-    *,
-    callback_at: datetime | None = None,
-    ignore_window: bool = False,
-) -> datetime | None:
-    """Return when to call again after attempt ``number`` (from 1); ``None``: never.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that is over. ``same``: how many of this campaign's ended so, this one included.
+
+    ``callback_at`` is a time that the person agreed to.
+    """
+
+    disposition: Disposition
+    number: int
+    at: datetime
+    same: int = 1
+    callback_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often one person may be contacted over all campaigns and channels.
+
+    ``day`` counts the local calendar day, ``week`` any seven days, ``month`` any thirty.
+    """
+
+    day: int = 2
+    week: int = 4
+    month: int = 8
+
+
+LIMITS = Limits()
+
+
+def next_attempt(ended: Ended, policy: Policy) -> datetime | None:
+    """Return when to call again after ``ended``; ``None``: never.
 
     A time that the person agreed to is kept if calling hours allow it, else it moves to the next
     hour that does; a time in the past counts as not understood.
     """
-    delay = RETRY_AFTER.get(disposition)
-    if delay is None or number >= MAX_ATTEMPTS:
+    redial = policy.redial.get(ended.disposition)
+    if redial is None or ended.number >= policy.max_attempts or ended.same > redial.times:
         return None
-    due = ended_at + delay
-    if disposition is Disposition.CALLBACK and callback_at is not None and callback_at > ended_at:
-        due = callback_at
-    return due.astimezone(UTC) if ignore_window else next_allowed(due)
+    due = ended.at + redial.delay
+    agreed = ended.disposition is Disposition.CALLBACK and ended.callback_at is not None
+    if agreed and ended.callback_at is not None and ended.callback_at > ended.at:
+        due = ended.callback_at
+    else:
+        agreed = False
+    if policy.ignore_window:
+        due = due.astimezone(UTC)
+    elif redial.other_time and not agreed:
+        due = next_other_part(due, day_part(ended.at), policy.hours)
+    else:
+        due = next_allowed(due, policy.hours)
+    return None if policy.ends_at is not None and due >= policy.ends_at else due
 
 
-def within_budget(earlier: Iterable[datetime], now: datetime) -> bool:
-    """Return whether one more call at ``now`` is fair to somebody called at the times ``earlier``."""
+def budget_broken(earlier: Iterable[datetime], now: datetime, limits: Limits = LIMITS) -> str:
+    """Return which limit one more contact at ``now`` would break: ``day``, ``week``, ``month``, ``""``.
+
+    ``earlier``: when the person was contacted before, in any order.
+    """
+    recent = [at for at in earlier if timedelta(0) <= now - at < _MONTH]
+    if not recent:
+        return ""
     today = now.astimezone(CHINA).date()
-    week_ago = now - timedelta(days=7)
-    recent = [at for at in earlier if week_ago < at <= now]
-    of_today = sum(at.astimezone(CHINA).date() == today for at in recent)
-    return of_today < MAX_CALLS_PER_DAY and len(recent) < MAX_CALLS_PER_WEEK
+    if sum(at.astimezone(CHINA).date() == today for at in recent) >= limits.day:
+        return "day"
+    if sum(now - at < _WEEK for at in recent) >= limits.week:
+        return "week"
+    return "month" if len(recent) >= limits.month else ""
 
 
-def budget_free_at(earlier: Iterable[datetime], now: datetime) -> datetime:
-    """Return the first allowed moment from ``now`` on at which ``within_budget`` holds."""
+def within_budget(earlier: Iterable[datetime], now: datetime, limits: Limits = LIMITS) -> bool:
+    """Return whether one more contact at ``now`` is fair to somebody contacted at ``earlier``."""
+    return not budget_broken(earlier, now, limits)
+
+
+def budget_free_at(
+    earlier: Iterable[datetime], now: datetime, limits: Limits = LIMITS, hours: Hours = OFFICE_HOURS
+) -> datetime:
+    """Return the first allowed moment from ``now`` on at which ``within_budget`` holds.
+
+    Steps from day to day, so that nobody is called at the odd minute at which a week is over.
+    """
     times = sorted(earlier)
     at = now
-    while not within_budget(times, at):
-        tomorrow = at.astimezone(CHINA).date() + timedelta(days=1)
-        at = datetime.combine(tomorrow, MORNING[0], CHINA).astimezone(UTC)
-    return next_allowed(at) if at != now else now
+    while not within_budget(times, at, limits):
+        midnight = at.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+        at = next_allowed(midnight + timedelta(days=1), hours)
+    return at
 
 
 def callback_time(value: object) -> datetime | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casework import rules
+from casework import hours, rules
 from core.clock import CHINA
 from core.types import Disposition
 
@@ -21,6 +21,9 @@ times = st.datetimes(
 
 def _local(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=CHINA)
+
+
+TEN = _local("2026-11-23 10:00:00")
 
 
 @pytest.mark.parametrize(
@@ -44,25 +47,25 @@ def _local(text: str) -> datetime:
 )
 def test_calling_hours(at: str, allowed: bool) -> None:
     """Working days from nine to six without lunch; holidays off, make-up Saturdays on."""
-    assert (rules.window_at(_local(at)) is not None) is allowed
+    assert (hours.window_at(_local(at)) is not None) is allowed
 
 
 @given(times)
 def test_the_next_allowed_moment_is_allowed_and_the_first(at: datetime) -> None:
     """next_allowed lies in a window, not before ``at``, and no earlier quarter of an hour would do."""
-    found = rules.next_allowed(at)
+    found = hours.next_allowed(at)
     assert found >= at
-    assert rules.window_at(found) is not None
+    assert hours.window_at(found) is not None
     probe = at
     while probe < found:
-        assert rules.window_at(probe) is None
+        assert hours.window_at(probe) is None
         probe += timedelta(minutes=15)
 
 
 @given(times)
 def test_waiting_for_a_window_ends(at: datetime) -> None:
     """There is a window within twelve days, also around the Spring Festival."""
-    assert rules.next_allowed(at) - at < timedelta(days=12)
+    assert hours.next_allowed(at) - at < timedelta(days=12)
 
 
 @given(st.sampled_from(list(Disposition)), st.integers(1, 5), times, st.booleans())
@@ -70,13 +73,14 @@ def test_a_retry_is_later_allowed_and_limited(
     disposition: Disposition, number: int, ended: datetime, ignore: bool
 ) -> None:
     """A next attempt comes after the last one, within hours unless they are ignored, and not for ever."""
-    due = rules.next_attempt(disposition, number, ended, ignore_window=ignore)
-    if disposition not in rules.RETRY_AFTER or number >= rules.MAX_ATTEMPTS:
+    policy = rules.Policy(ignore_window=ignore)
+    due = rules.next_attempt(rules.Ended(disposition, number, ended), policy)
+    if disposition not in rules.DEFAULT_REDIAL or number >= rules.MAX_ATTEMPTS:
         assert due is None
         return
     assert due is not None
-    assert due >= ended + rules.RETRY_AFTER[disposition]
-    assert ignore or rules.window_at(due) is not None
+    assert due >= ended + rules.DEFAULT_REDIAL[disposition].delay
+    assert ignore or hours.window_at(due) is not None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ def test_a_retry_is_later_allowed_and_limited(
 )
 def test_some_endings_are_final(disposition: Disposition) -> None:
     """Done, refused for good or a dead number: nobody is called again."""
-    assert rules.next_attempt(disposition, 1, _local("2026-11-23 10:00:00")) is None
+    assert rules.next_attempt(rules.Ended(disposition, 1, TEN), rules.Policy()) is None
 
 
 def test_an_agreed_time_moves_only_into_calling_hours() -> None:
@@ -100,7 +104,8 @@ def test_an_agreed_time_moves_only_into_calling_hours() -> None:
     ended = _local("2026-11-23 10:00:00")
 
     def due(at: str) -> datetime | None:
-        return rules.next_attempt(Disposition.CALLBACK, 1, ended, callback_at=_local(at))
+        callback = rules.Ended(Disposition.CALLBACK, 1, ended, callback_at=_local(at))
+        return rules.next_attempt(callback, rules.Policy())
 
     assert due("2026-11-24 15:00:00") == _local("2026-11-24 15:00:00")
     assert due("2026-11-23 20:00:00") == _local("2026-11-24 09:00:00")
@@ -114,10 +119,10 @@ def test_the_budget_holds_whatever_happened_before(earlier: list[datetime], now:
     assert at >= now
     assert rules.within_budget(earlier, at)
     if at != now:
-        assert rules.window_at(at) is not None
+        assert hours.window_at(at) is not None
     calls = [*(t for t in earlier if t <= at), at]
     of_day = [t for t in calls if t.astimezone(CHINA).date() == at.astimezone(CHINA).date()]
-    assert len(of_day) <= max(rules.MAX_CALLS_PER_DAY, len(of_day) - 1 if at == now else 0)
+    assert len(of_day) <= max(rules.LIMITS.day, len(of_day) - 1 if at == now else 0)
 
 
 def test_the_budget_counts_local_days_and_a_rolling_week() -> None:
@@ -153,5 +158,5 @@ def test_callback_times_are_read_with_care(value: object, expected: str | None) 
 
 def test_the_window_of_a_day_off_is_empty() -> None:
     """windows_of gives two windows on a working day and none on a day off."""
-    assert len(rules.windows_of(date(2026, 11, 23))) == 2
-    assert rules.windows_of(date(2026, 11, 22)) == ()
+    assert len(hours.windows_of(date(2026, 11, 23))) == 2
+    assert hours.windows_of(date(2026, 11, 22)) == ()
