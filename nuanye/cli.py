@@ -27,6 +27,7 @@ _GROUPS = {
     "register": ("nuanye.commands.register", "app", "失业登记名册 · the register of unemployed people"),
     "resident": ("nuanye.commands.resident", "resident", "模拟接听的居民 · synthetic residents"),
     "results": ("nuanye.commands.results", "app", "结果队列 · the results queue"),
+    "simulate": ("nuanye.commands.simulate", "simulate", "模拟一个月的外呼 · a month on virtual time"),
     "staff": ("nuanye.commands.staff", "app", "工作人员账号 · staff accounts"),
     "wechat": ("nuanye.commands.wechat", "app", "微信公众号 · the WeChat official account"),
     "up": ("nuanye.commands.up", "up", "启动全部服务 · start everything"),

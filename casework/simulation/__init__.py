@@ -1,0 +1,1 @@
+"""A month of campaigns on virtual time, decided by the rules that the dispatcher uses."""
