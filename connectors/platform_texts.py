@@ -15,8 +15,11 @@ from core.errors import KnowledgeError
 PLATFORMS_FILE = Path(__file__).resolve().parent.parent / "dialogues" / "platforms.yml"
 
 NOTICES = frozenset(
-    {"image", "link", "file", "unknown", "voice_unclear", "voice_long", "voice_away", "later"}
-)
+    {
+        "image", "link", "file", "unknown", "voice_unclear", "voice_long", "voice_away", "later",
+        "staff_away", "staff_done",
+    }
+)  # fmt: skip
 _SAID = frozenset({"station", "station_anywhere"})
 
 
@@ -31,12 +34,15 @@ class MenuEntry:
 
 @dataclass(frozen=True, slots=True)
 class PlatformTexts:
-    """``choose``, ``source`` and ``original`` frame an answer; ``said`` are words in the user's place."""
+    """``choose`` to ``chosen`` frame an answer; ``said`` are words in the user's place."""
 
     notices: Mapping[str, str]
     choose: str
+    pick: str
     source: str
     original: str
+    open_original: str
+    chosen: str
     said: Mapping[str, str]
     menu: tuple[MenuEntry, ...]
 
@@ -48,8 +54,11 @@ def load_platform_texts(names: Mapping[str, str], path: Path = PLATFORMS_FILE) -
         texts = PlatformTexts(
             notices=raw["notices"],
             choose=raw["choose"],
+            pick=raw["pick"],
             source=raw["source"],
             original=raw["original"],
+            open_original=raw["open_original"],
+            chosen=raw["chosen"],
             said=raw["said"],
             menu=tuple(_entry(item) for item in raw["menu"]),
         )

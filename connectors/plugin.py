@@ -33,6 +33,7 @@ GROUP = "nuanye.channels"
 
 BUILT_IN = {
     "wechat": "connectors.wechat.plugin:make",
+    "wecom": "connectors.wecom.plugin:make",
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from core.types import Answer, Button, Source, Turn
+from core.types import Answer, Button, ConversationState, Source, Turn
 
 START_CURSOR = "0-0"
 
@@ -35,7 +35,8 @@ class Event:
 
     ``id`` is given by the log and is the cursor to continue after; ``message_id`` is the turn that
     the entry is, or answers. An answer of several replies is stored whole, numbered ``index`` of
-    ``of``. ``completed`` and ``policy_ids`` (on the last reply) are those of the conversation state.
+    ``of``. On its last reply, ``handover``: the citizen wants a person; ``completed`` and ``policy_ids``
+    are those of the conversation state.
     """
 
     type: EventType
@@ -47,6 +48,7 @@ class Event:
     sources: tuple[Source, ...] = ()
     index: int = 0
     of: int = 1
+    handover: bool = False
     completed: str = ""
     policy_ids: tuple[str, ...] = ()
     id: str = ""
@@ -73,6 +75,11 @@ class Limits:
     log_length: int = 500
 
 
+def wants_person(state: ConversationState) -> bool:
+    """Tell whether this very turn asked for staff; the mark in ``needs_review`` stays for later turns."""
+    return state.intent == "human" and "human_requested" in state.needs_review
+
+
 def reply_events(turn: Turn, answer: Answer, at: datetime) -> tuple[Event, ...]:
     """Turn the dialogue core's answer into the entries that the log keeps."""
     last = len(answer.replies) - 1
@@ -86,6 +93,7 @@ def reply_events(turn: Turn, answer: Answer, at: datetime) -> tuple[Event, ...]:
             sources=reply.sources,
             index=index,
             of=last + 1,
+            handover=index == last and wants_person(answer.state),
             completed=answer.state.completed if index == last else "",
             policy_ids=answer.state.policy_ids if index == last else (),
         )

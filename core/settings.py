@@ -53,6 +53,22 @@ class Settings:
     wechat_aes_key: str = _setting("", "EncodingAESKey of the official account's callback.", secret=True)
     wechat_mode: str = _setting("safe", "Message encryption as set there: plain, compatible or safe.")
     wechat_api_url: str = _setting("https://api.weixin.qq.com", "Base URL of the official account's API.")
+    wecom_corp_id: str = _setting("", "CorpID (企业ID) of WeCom.")
+    wecom_agent_id: int = _setting(0, "AgentId of the WeCom application; 0: no such door.")
+    wecom_secret: str = _setting("", "Secret of the WeCom application.", secret=True)
+    wecom_token: str = _setting("", "Token of the WeCom application's callback.", secret=True)
+    wecom_aes_key: str = _setting("", "EncodingAESKey of the WeCom application's callback.", secret=True)
+    wecom_rich: bool = _setting(
+        True, "Answer in Markdown and cards, which only WeCom's own app shows; false: plain text."
+    )
+    wecom_api_url: str = _setting("https://qyapi.weixin.qq.com", "Base URL of WeCom's API.")
+    kf_secret: str = _setting(
+        "", "Secret of the application that serves WeChat customer service; empty: no such door.", secret=True
+    )
+    kf_token: str = _setting(
+        "", "Token of its callback; empty: its news come to the WeCom application's.", secret=True
+    )
+    kf_aes_key: str = _setting("", "EncodingAESKey of its callback.", secret=True)
     agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
     hotline: str = _setting("12333", "Telephone number that citizens are referred to.")
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")

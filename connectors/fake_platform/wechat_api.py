@@ -63,11 +63,11 @@ class WechatApiServer:
         self._count(request.path)
         if self.weather.down:
             return web.Response(status=503)
-        body = await _body(request)
+        body = await body_of(request)
         if body.get("appid") != self.app_id:
-            return _error(40013)
+            return error(40013)
         if body.get("secret") != self.secret:
-            return _error(40125)
+            return error(40125)
         now = self.clock.monotonic_ms()
         alive = [token for token, until in self._tokens.items() if until > now]
         token = alive[-1] if alive and not body.get("force_refresh") else secrets.token_hex(32)
@@ -81,65 +81,65 @@ class WechatApiServer:
             return refused
         match request.path.removeprefix("/cgi-bin/"):
             case "message/custom/send":
-                return self._send(await _body(request))
+                return self._send(await body_of(request))
             case "media/get":
                 return self._media(request.query.get("media_id", ""))
             case "menu/create":
-                self.menu = list((await _body(request)).get("button", []))
-                return _error(0)
+                self.menu = list((await body_of(request)).get("button", []))
+                return error(0)
             case "menu/get":
                 menu = {"menu": {"button": self.menu}}
-                return web.json_response(menu) if self.menu else _error(46003)
+                return web.json_response(menu) if self.menu else error(46003)
             case "message/template/send":
-                return self._notify(await _body(request))
+                return self._notify(await body_of(request))
             case "message/subscribe/bizsend":
-                return self._notify_subscriber(await _body(request))
-        return _error(48001)
+                return self._notify_subscriber(await body_of(request))
+        return error(48001)
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         if self.weather.down:
             return web.Response(status=503)
         if self.weather.busy > 0:
             self.weather.busy -= 1
-            return _error(-1)
+            return error(-1)
         now = self.clock.monotonic_ms()
         begun, count = self._minute
         self._minute = (now, 1) if now - begun >= _MINUTE_MS else (begun, count + 1)
         if self._minute[1] > self.weather.calls_per_minute:
-            return _error(45011)
+            return error(45011)
         token = request.query.get("access_token", "")
         if not token:
-            return _error(41001)
+            return error(41001)
         if token not in self._tokens:
-            return _error(40001)
-        return _error(42001) if self._tokens[token] <= now else None
+            return error(40001)
+        return error(42001) if self._tokens[token] <= now else None
 
     def _send(self, body: Mapping[str, Any]) -> web.Response:
         user, text = str(body.get("touser", "")), str(body.get("text", {}).get("content", ""))
         if not self.weather.permitted:
-            return _error(48001)
+            return error(48001)
         if body.get("msgtype") != "text":
-            return _error(40008)
+            return error(40008)
         if not text:
-            return _error(44004)
+            return error(44004)
         if len(text.encode()) > _MAX_TEXT:
-            return _error(45002)
+            return error(45002)
         refused = self.phones.refusal(user)
         if refused:
-            return _error(refused)
+            return error(refused)
         self.phones.use(user)
         self.phones.show(user, Shown("sent", text))
-        return _error(0)
+        return error(0)
 
     def _media(self, media_id: str) -> web.Response:
         if media_id not in self.media:
-            return _error(40007)
+            return error(40007)
         content, kind = self.media[media_id]
         return web.Response(body=content, content_type=kind)
 
     def _notify(self, body: dict[str, Any]) -> web.Response:
         if not str(body.get("template_id", "")).startswith("tpl"):
-            return _error(40037)
+            return error(40037)
         self.notified.append(body)
         return web.json_response({"errcode": 0, "msgid": len(self.notified)})
 
@@ -147,16 +147,17 @@ class WechatApiServer:
         # One subscription is one message.
         wish = (str(body.get("touser", "")), str(body.get("template_id", "")))
         if wish not in self.subscribed:
-            return _error(43101)
+            return error(43101)
         self.subscribed.discard(wish)
         self.notified.append(body)
-        return _error(0)
+        return error(0)
 
     def _count(self, path: str) -> None:
         self.calls[path] = self.calls.get(path, 0) + 1
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """Return a request's JSON object, an empty one for anything else."""
     try:
         body = json.loads(await request.read())
     except ValueError:
@@ -164,5 +165,6 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _error(errcode: int) -> web.Response:
+def error(errcode: int) -> web.Response:
+    """Return a platform's answer with an error number, 0 for success."""
     return web.json_response({"errcode": errcode, "errmsg": "ok" if errcode == 0 else f"error {errcode}"})

@@ -9,7 +9,15 @@ from typing import Any
 
 import aiohttp
 
-from connectors.tencent.errors import PlatformError, PlatformUnavailable, SendRefused, TokenRejected, error_of
+from connectors.tencent.errors import (
+    MEANINGS,
+    Meaning,
+    PlatformError,
+    PlatformUnavailable,
+    SendRefused,
+    TokenRejected,
+    error_of,
+)
 from connectors.tencent.tokens import TokenStore
 from core.clock import Clock
 from core.logs import get_log
@@ -33,12 +41,18 @@ class PlatformClient:
     """One account's API at ``base_url``. Every method raises ``PlatformError``s and ``QueueError``."""
 
     def __init__(
-        self, http: aiohttp.ClientSession, base_url: str, clock: Clock, effort: Effort | None = None
+        self,
+        http: aiohttp.ClientSession,
+        base_url: str,
+        clock: Clock,
+        effort: Effort | None = None,
+        meanings: Mapping[int, Meaning] = MEANINGS,
     ) -> None:
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._clock = clock
         self._effort = effort or Effort()
+        self._meanings = meanings
         self.tokens: TokenStore | None = None
 
     async def call(
@@ -120,7 +134,7 @@ class PlatformClient:
             raise PlatformError(f"{path}: HTTP {status}", errcode=status)
         errcode = _errcode(content, kind)
         if errcode:
-            raise error_of(errcode, path)
+            raise error_of(errcode, path, self._meanings)
         return content, kind
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import NuanyeError
@@ -125,9 +126,29 @@ MEANINGS: dict[int, Meaning] = {
 }
 
 
-def error_of(errcode: int, api: str) -> PlatformError:
+# Where WeCom gives a number of the official accounts another meaning, and numbers of its own.
+CORP_MEANINGS: dict[int, Meaning] = {
+    **MEANINGS,
+    40001: Meaning(NotPermitted, "the application's secret is wrong", "copy the secret again"),
+    40003: Meaning(SendRefused, "no such member"),
+    40013: Meaning(NotPermitted, "no such corporation", "check the corp id"),
+    40056: Meaning(NotPermitted, "no such application", "check the agent id"),
+    40058: Meaning(SendRefused, "a parameter is wrong"),
+    41011: Meaning(NotPermitted, "the agent id is missing", "set the agent id"),
+    45024: Meaning(SendRefused, "too many receivers"),
+    48002: Meaning(NotPermitted, "the application has no right to this API", "grant it on the admin pages"),
+    95004: Meaning(SendRefused, "no such customer service account"),
+    95007: Meaning(SendRefused, "the message or its token is not valid any more"),
+    95014: Meaning(SendRefused, "the servicer has not activated WeCom"),
+    301002: Meaning(
+        NotPermitted, "the application may not do this", "check agent id, visible range, accounts"
+    ),
+}
+
+
+def error_of(errcode: int, api: str, meanings: Mapping[int, Meaning] = MEANINGS) -> PlatformError:
     """Return the named error for a number; ``api`` is the path that was called, without its query."""
-    meaning = MEANINGS.get(errcode)
+    meaning = meanings.get(errcode)
     if meaning is None:
         return PlatformError(f"{api}: the platform answered with error {errcode}", errcode=errcode)
     return meaning.kind(f"{api}: {meaning.text} ({errcode})", errcode=errcode, hint=meaning.hint)

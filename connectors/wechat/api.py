@@ -67,7 +67,7 @@ class WechatApi:
 
     async def set_menu(self, entries: Sequence[MenuEntry]) -> None:
         """Replace the account's menu."""
-        await self._client.call("/cgi-bin/menu/create", {"button": [_button(entry) for entry in entries]})
+        await self._client.call("/cgi-bin/menu/create", {"button": [menu_button(entry) for entry in entries]})
 
     async def menu(self) -> list[Any]:
         """Return the buttons of the menu that is set."""
@@ -94,9 +94,10 @@ def _values(data: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {name: {"value": value} for name, value in data.items()}
 
 
-def _button(entry: MenuEntry) -> dict[str, Any]:
+def menu_button(entry: MenuEntry) -> dict[str, Any]:
+    """Return a menu entry as the platforms take it. Raises ``PlatformError``."""
     if entry.items:
-        return {"name": entry.name, "sub_button": [_button(item) for item in entry.items]}
+        return {"name": entry.name, "sub_button": [menu_button(item) for item in entry.items]}
     key = f"{SAY}{entry.say}"
     if len(key.encode()) > _KEY_BYTES:
         raise PlatformError(f"a menu entry says more than {_KEY_BYTES} bytes")

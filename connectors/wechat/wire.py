@@ -74,7 +74,7 @@ def parse_callback(data: bytes) -> Incoming:
         text=text_of(fields, "Recognition" if kind == "voice" else "Content", ""),
         media_id=text_of(fields, "MediaId", ""),
         media_format=text_of(fields, "Format", ""),
-        place=_place(fields) if kind == "location" else None,
+        place=place_in(fields) if kind == "location" else None,
         label=text_of(fields, "Label", ""),
     )
 
@@ -99,7 +99,8 @@ def _event(fields: Fields, user: str, account: str) -> Incoming:
     )
 
 
-def _place(fields: Fields) -> tuple[float, float]:
+def place_in(fields: Fields) -> tuple[float, float]:
+    """Return latitude and longitude of a location message. Raises ``BadInput``."""
     try:
         latitude, longitude = float(text_of(fields, "Location_X")), float(text_of(fields, "Location_Y"))
     except ValueError:
