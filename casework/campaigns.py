@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import schema
+from casework.barring import Barring
+from casework.decisions import Contacted, decision
 from casework.hours import next_allowed
-from casework.repository import Repository
+from casework.permission import Rule, Verdict
 from casework.types import AttemptState, Campaign, CampaignProgress, CampaignState, Contact
 from core.codec import to_json
 from core.errors import BadInput
@@ -22,7 +24,7 @@ _CHUNK = 400  # SQLite takes some thousand parameters per statement
 _UNDIALLED = (AttemptState.PLANNED, AttemptState.QUEUED)
 
 
-class Campaigns(Repository):
+class Campaigns(Barring):
     """Who is followed up."""
 
     async def start_campaign(
@@ -156,19 +158,11 @@ class Campaigns(Repository):
         now = campaign.created_at
         persons = [self._person_row(each.name, each.address, each.district, now) for each in contacts]
         await self._db.upsert(connection, schema.persons, persons, keep=("id", "created_at"))
-        blocked = schema.do_not_call.c
-        listed = await connection.execute(
-            sa.select(blocked.address_print, blocked.person_id).where(
-                sa.or_(
-                    blocked.address_print.in_([person["address_print"] for person in persons]),
-                    blocked.person_id.in_([person["id"] for person in persons]),
-                )
-            )
-        )
-        barred = {value for row in listed for value in row}
+        listed = await self._barred_of(connection, persons, now)
+        decisions: list[dict[str, Any]] = []
         attempts: list[dict[str, Any]] = []
         for person, contact in zip(persons, contacts, strict=True):
-            skip = person["id"] in barred or person["address_print"] in barred
+            skip = person["id"] in listed
             attempts.append(
                 {
                     "id": new_id("att"),
@@ -182,7 +176,13 @@ class Campaigns(Repository):
                     "facts": to_json(dict(contact.facts)).decode(),
                 }
             )
+            if skip:
+                who = Contacted(
+                    person["id"], person["address_print"], campaign.campaign_id, attempts[-1]["id"]
+                )
+                decisions.append(decision(who, Verdict(Rule.DO_NOT_CALL), now))
         await self._db.insert_new(connection, schema.attempts, attempts)
+        await self._note(connection, decisions)
 
 
 def campaign_from(row: Any) -> Campaign:

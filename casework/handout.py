@@ -9,20 +9,19 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import schema
+from casework.budget import Budget
+from casework.decisions import FENCE, IN_CONTACT, Contacted, decision
 from casework.hours import window_at
 from casework.ledger import Ledger
-from casework.permission import Standing, Verdict, decide
+from casework.permission import Rule, Verdict, decide
 from casework.results import call_result
-from casework.rules import Policy
+from casework.rules import Limits, Policy, counted
 from casework.types import AttemptState, CallRecord, CampaignState
 from core.codec import from_json
 from core.errors import NuanyeError
 from core.types import Callee, CallTask, Disposition, Result
 
-_FENCE = "dispatcher_fence"
 _NO_WINDOW_PATIENCE = timedelta(hours=1)
-_REMEMBERED = timedelta(days=31)
-_IN_CONTACT = (AttemptState.QUEUED, AttemptState.RUNNING)
 _CANDIDATES = 4  # looked at per free line: some turn out to be over budget or in a call
 
 
@@ -32,21 +31,19 @@ class StaleLeader(NuanyeError):
     code = "dispatcher.stale"
 
 
-class Handout(Ledger):
+class Handout(Ledger, Budget):
     """Every writing method takes the leader's ``fence``, so that a leader that slept cannot write."""
 
     async def take_fence(self) -> int:
         """Return a new fence, higher than every one before it. The older ones are void from now on."""
         meta = schema.meta
         async with self._db.write() as connection:
-            await self._db.insert_once(connection, meta, {"key": _FENCE, "value": "0"})
+            await self._db.insert_once(connection, meta, {"key": FENCE, "value": "0"})
             row = (
-                await connection.execute(
-                    sa.select(meta.c.value).where(meta.c.key == _FENCE).with_for_update()
-                )
+                await connection.execute(sa.select(meta.c.value).where(meta.c.key == FENCE).with_for_update())
             ).scalar_one()
             fence = int(row) + 1
-            await connection.execute(meta.update().where(meta.c.key == _FENCE).values(value=str(fence)))
+            await connection.execute(meta.update().where(meta.c.key == FENCE).values(value=str(fence)))
         return fence
 
     async def hand_out(self, fence: int, limit: int) -> tuple[CallTask, ...]:
@@ -77,18 +74,19 @@ class Handout(Ledger):
         tasks: list[CallTask] = []
         async with self._db.write() as connection:
             await self._check_fence(connection, fence)
+            limits = await self._limits(connection)
             for row in (await connection.execute(query)).all() if limit > 0 else ():
                 if len(tasks) == limit:
                     break
                 closes = now + _NO_WINDOW_PATIENCE if row.ignore_window or not window else window.closes
-                if await self._may_call(connection, row, now):
+                if await self._may_call(connection, row, limits, now):
                     tasks.append(await self._queue(connection, row, now, closes))
         return tuple(tasks)
 
     async def count_busy(self) -> int:
         """Return how many lines are spoken for: tasks that wait for a worker, and calls."""
         attempts = schema.attempts
-        query = sa.select(sa.func.count()).where(attempts.c.state.in_(_IN_CONTACT))
+        query = sa.select(sa.func.count()).where(attempts.c.state.in_(IN_CONTACT))
         async with self._db.read() as connection:
             return int((await connection.execute(query)).scalar_one())
 
@@ -163,41 +161,22 @@ class Handout(Ledger):
 
     async def _check_fence(self, connection: AsyncConnection, fence: int) -> None:
         meta = schema.meta
-        query = sa.select(meta.c.value).where(meta.c.key == _FENCE).with_for_update()
+        query = sa.select(meta.c.value).where(meta.c.key == FENCE).with_for_update()
         if int((await connection.execute(query)).scalar() or 0) != fence:
             raise StaleLeader("another dispatcher has taken over")
 
-    async def _may_call(self, connection: AsyncConnection, row: Any, now: datetime) -> bool:
-        """Decide, and write down what a refusal means for the attempt."""
-        standing = await self._standing(connection, row, now)
-        verdict = decide(Policy(ignore_window=row.ignore_window), standing, now)
+    async def _may_call(self, connection: AsyncConnection, row: Any, limits: Limits, now: datetime) -> bool:
+        """Decide, keep the decision, and write down what a refusal means for the attempt."""
+        who = Contacted(row.person_id, row.address_print, row.campaign_id, row.id)
+        standing = await self._standing(connection, who, now)
+        verdict = decide(Policy(ignore_window=row.ignore_window), standing, now, limits)
+        if verdict.rule is not Rule.IN_CONTACT or row.reason != Rule.IN_CONTACT:  # said once, not each tick
+            await self._note(connection, [decision(who, verdict, now, counted(standing.earlier, now))])
         changes = _changes(verdict, now)
         if changes:
             this = schema.attempts.update().where(schema.attempts.c.id == row.id)
             await connection.execute(this.values(**changes))
         return verdict.allowed
-
-    async def _standing(self, connection: AsyncConnection, row: Any, now: datetime) -> Standing:
-        attempts, persons, blocked = schema.attempts, schema.persons, schema.do_not_call
-        listed = sa.select(blocked.c.at).where(
-            sa.or_(blocked.c.person_id == row.person_id, blocked.c.address_print == row.address_print)
-        )
-        if (await connection.execute(listed)).first() is not None:
-            return Standing(barred=True)
-        same_address = (
-            sa.select(attempts.c.state, attempts.c.started_at)
-            .join(persons, persons.c.id == attempts.c.person_id)
-            .where(
-                persons.c.address_print == row.address_print,
-                attempts.c.id != row.id,
-                sa.or_(attempts.c.state.in_(_IN_CONTACT), attempts.c.started_at > now - _REMEMBERED),
-            )
-        )
-        others = (await connection.execute(same_address)).all()
-        return Standing(
-            in_contact=any(other.state in _IN_CONTACT for other in others),
-            earlier=[other.started_at for other in others if other.started_at is not None],
-        )
 
     async def _queue(
         self, connection: AsyncConnection, row: Any, now: datetime, closes: datetime
@@ -253,4 +232,7 @@ def presumed_result(record: CallRecord) -> Result:
 def _changes(verdict: Verdict, now: datetime) -> dict[str, Any]:
     if verdict.final:
         return {"state": AttemptState.ENDED, "ended_at": now, "reason": verdict.rule}
-    return {"due_at": verdict.until} if verdict.until is not None else {}
+    if verdict.allowed:
+        return {"reason": ""}
+    waits: dict[str, Any] = {"reason": verdict.rule}
+    return {**waits, "due_at": verdict.until} if verdict.until is not None else waits

@@ -45,6 +45,23 @@ _OFFICE_DAY: tuple[Span, ...] = ((9 * 60, 12 * 60), (14 * 60, 18 * 60))
 OFFICE_HOURS = Hours((_OFFICE_DAY,) * 5 + ((),) * 2)
 
 
+@lru_cache(maxsize=256)
+def within(hours: Hours, opens: int, closes: int) -> Hours:
+    """Return ``hours`` cut to the minutes from ``opens`` to ``closes`` of each day."""
+    return Hours(
+        tuple(
+            tuple((max(a, opens), min(b, closes)) for a, b in spans if max(a, opens) < min(b, closes))
+            for spans in hours.week
+        )
+    )
+
+
+def minute_of(at: datetime) -> int:
+    """Return the minute of the local day."""
+    local = at.astimezone(CHINA)
+    return local.hour * 60 + local.minute
+
+
 def is_workday(day: date) -> bool:
     """Return whether offices work on ``day``: holidays are off, make-up weekends count.
 
@@ -112,8 +129,7 @@ def next_allowed(at: datetime, hours: Hours = OFFICE_HOURS) -> datetime:
 
 def day_part(at: datetime) -> int:
     """Return 0 before noon, 1 in the afternoon, 2 from five o'clock on, local time."""
-    local = at.astimezone(CHINA)
-    minute = local.hour * 60 + local.minute
+    minute = minute_of(at)
     return (minute >= _AFTERNOON_AT) + (minute >= _EVENING_AT)
 
 

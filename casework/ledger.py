@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import rules, schema
-from casework.repository import Repository
+from casework.barring import Barring, ListEntry, barred
 from casework.types import AttemptState, CallRecord, CampaignState
 from casework.vault import without_name
 from core.codec import to_json
@@ -20,19 +20,14 @@ from core.types import CallTask, Disposition, Result
 _OPEN = (AttemptState.PLANNED, AttemptState.QUEUED)
 
 
-class Ledger(Repository):
+class Ledger(Barring):
     """``casework.interfaces.CallLedger`` and ``ResultLedger``."""
 
     async def begin_attempt(self, task: CallTask, worker: str, *, lease_ms: int) -> bool:
         """Claim the attempt; see ``CallLedger``. Only a handed-out attempt can be claimed, once."""
         now = self._clock.now()
         attempts = schema.attempts
-        blocked = sa.select(schema.do_not_call.c.person_id).where(
-            sa.or_(
-                schema.do_not_call.c.person_id == task.callee.person_id,
-                schema.do_not_call.c.address_print == self._vault.address_print(task.callee.address),
-            )
-        )
+        blocked = barred(task.callee.person_id, self._vault.address_print(task.callee.address), now)
         running = sa.select(schema.campaigns.c.id).where(
             schema.campaigns.c.id == attempts.c.campaign_id,
             schema.campaigns.c.state == CampaignState.RUNNING,
@@ -82,22 +77,12 @@ class Ledger(Repository):
             await self._store_call(connection, record, result, presumed=False)
 
     async def save_result(self, result: Result) -> None:
-        """Store the result and its outbox row, once per ``result_id``."""
+        """Store the result and its outbox row, once per ``result_id``; a refusal takes effect with it."""
         async with self._db.write() as connection:
-            await self._put_result(connection, result)
-
-    async def add_do_not_call(self, address: str, *, source: str, person_id: str = "") -> bool:
-        """Enter an address by hand and cancel what is planned for it; ``False`` if it was listed."""
-        async with self._db.write() as connection:
-            return await self._opt_out(connection, person_id, address, source)
-
-    async def is_do_not_call(self, address: str) -> bool:
-        """Return whether the address must not be dialled."""
-        query = sa.select(schema.do_not_call.c.at).where(
-            schema.do_not_call.c.address_print == self._vault.address_print(address)
-        )
-        async with self._db.read() as connection:
-            return (await connection.execute(query)).first() is not None
+            stored = await self._put_result(connection, result)
+            if stored and result.disposition is Disposition.OPT_OUT and result.channel != "phone":
+                address = f"{result.channel}:{result.source}"
+                await self._bar(connection, [ListEntry(address, "typed", result.result_id, result.subject)])
 
     async def _store_call(
         self, connection: AsyncConnection, record: CallRecord, result: Result, *, presumed: bool
@@ -119,7 +104,8 @@ class Ledger(Repository):
         await self._put_result(connection, result)
         await self._close_attempt(connection, record)
         if record.disposition is Disposition.OPT_OUT:
-            await self._opt_out(connection, record.person_id, record.callee_address, record.call_id)
+            entry = ListEntry(record.callee_address, "spoken", record.call_id, record.person_id)
+            await self._bar(connection, [entry])
 
     def _call_values(self, record: CallRecord, *, presumed: bool) -> dict[str, Any]:
         bare = dataclasses.replace(record, callee_name="", callee_address="")
@@ -198,19 +184,3 @@ class Ledger(Repository):
             )
             .values(**changes)
         )
-
-    async def _opt_out(self, connection: AsyncConnection, person_id: str, address: str, source: str) -> bool:
-        now = self._clock.now()
-        address_print = self._vault.address_print(address)
-        entry = {"address_print": address_print, "person_id": person_id, "at": now, "source": source}
-        added = await self._db.insert_once(connection, schema.do_not_call, entry)
-        attempts, persons = schema.attempts, schema.persons
-        same_person = sa.select(persons.c.id).where(
-            sa.or_(persons.c.address_print == address_print, persons.c.id == person_id)
-        )
-        await connection.execute(
-            attempts.update()
-            .where(attempts.c.person_id.in_(same_person), attempts.c.state.in_(_OPEN))
-            .values(state=AttemptState.ENDED, ended_at=now, reason="do_not_call")
-        )
-        return added

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from casework.hours import next_allowed, window_at
+from casework.hours import Hours, is_holiday, minute_of, next_allowed, window_at, within
 from casework.rules import LIMITS, Limits, Policy, budget_broken, budget_free_at
+from core.clock import CHINA
 
 
 class Rule(StrEnum):
@@ -21,7 +22,9 @@ class Rule(StrEnum):
     REHEARSAL = "rehearsal"  # allowed because hours and budget are ignored
     DO_NOT_CALL = "do_not_call"
     CAMPAIGN_OVER = "campaign_over"
-    OUT_OF_HOURS = "out_of_hours"
+    QUIET_HOURS = "quiet_hours"  # of the house, whatever the campaign's hours are
+    HOLIDAY = "holiday"
+    OUT_OF_HOURS = "out_of_hours"  # of the campaign
     IN_CONTACT = "in_contact"  # the same number is being called
     BUDGET_DAY = "budget_day"
     BUDGET_WEEK = "budget_week"
@@ -70,13 +73,28 @@ def decide(policy: Policy, standing: Standing, now: datetime, limits: Limits = L
         return Verdict(Rule.DO_NOT_CALL)
     if policy.ends_at is not None and now >= policy.ends_at:
         return Verdict(Rule.CAMPAIGN_OVER)
-    if not policy.ignore_window and window_at(now, policy.hours) is None:
-        return Verdict(Rule.OUT_OF_HOURS, next_allowed(now, policy.hours))
+    hours = within(policy.hours, limits.opens, limits.closes)
+    if not policy.ignore_window and window_at(now, hours) is None:
+        return Verdict(_why_closed(now, limits), _opens_again(now, hours))
     if standing.in_contact:
         return Verdict(Rule.IN_CONTACT)
     if policy.ignore_window:
         return Verdict(Rule.REHEARSAL)
     broken = budget_broken(standing.earlier, now, limits)
     if broken:
-        return Verdict(Rule(f"budget_{broken}"), budget_free_at(standing.earlier, now, limits, policy.hours))
+        return Verdict(Rule(f"budget_{broken}"), budget_free_at(standing.earlier, now, limits, hours))
     return Verdict(Rule.ALLOWED)
+
+
+def _why_closed(now: datetime, limits: Limits) -> Rule:
+    if not limits.opens <= minute_of(now) < limits.closes:
+        return Rule.QUIET_HOURS
+    return Rule.HOLIDAY if is_holiday(now.astimezone(CHINA).date()) else Rule.OUT_OF_HOURS
+
+
+def _opens_again(now: datetime, hours: Hours) -> datetime:
+    """Hours that the house's own leave nothing of are asked about again tomorrow: both can be changed."""
+    try:
+        return next_allowed(now, hours)
+    except ValueError:
+        return now + timedelta(days=1)

@@ -82,14 +82,18 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How often one person may be contacted over all campaigns and channels.
+    """How often and when one person may be contacted, over all campaigns and channels.
 
-    ``day`` counts the local calendar day, ``week`` any seven days, ``month`` any thirty.
+    ``day`` counts the local calendar day, ``week`` any seven days, ``month`` any thirty. ``opens``
+    and ``closes`` are the house's own hours (minutes of the day): outside them it is quiet,
+    whatever hours a campaign has.
     """
 
     day: int = 2
     week: int = 4
     month: int = 8
+    opens: int = 9 * 60
+    closes: int = 20 * 60
 
 
 LIMITS = Limits()
@@ -119,20 +123,27 @@ def next_attempt(ended: Ended, policy: Policy) -> datetime | None:
     return None if policy.ends_at is not None and due >= policy.ends_at else due
 
 
+def counted(earlier: Iterable[datetime], now: datetime) -> tuple[int, int, int]:
+    """Return how many of ``earlier`` fall on today, in the last seven and the last thirty days."""
+    recent = [at for at in earlier if timedelta(0) <= now - at < _MONTH]
+    if not recent:
+        return 0, 0, 0
+    today = now.astimezone(CHINA).date()
+    of_today = sum(at.astimezone(CHINA).date() == today for at in recent)
+    return of_today, sum(now - at < _WEEK for at in recent), len(recent)
+
+
 def budget_broken(earlier: Iterable[datetime], now: datetime, limits: Limits = LIMITS) -> str:
     """Return which limit one more contact at ``now`` would break: ``day``, ``week``, ``month``, ``""``.
 
     ``earlier``: when the person was contacted before, in any order.
     """
-    recent = [at for at in earlier if timedelta(0) <= now - at < _MONTH]
-    if not recent:
-        return ""
-    today = now.astimezone(CHINA).date()
-    if sum(at.astimezone(CHINA).date() == today for at in recent) >= limits.day:
+    day, week, month = counted(earlier, now)
+    if day >= limits.day:
         return "day"
-    if sum(now - at < _WEEK for at in recent) >= limits.week:
+    if week >= limits.week:
         return "week"
-    return "month" if len(recent) >= limits.month else ""
+    return "month" if month >= limits.month else ""
 
 
 def within_budget(earlier: Iterable[datetime], now: datetime, limits: Limits = LIMITS) -> bool:

@@ -174,13 +174,38 @@ intentions = sa.Table(
     sa.Column("fields", sa.Text, nullable=False),
 )
 
+# Entries of all lists; one that was lifted or has expired stays, as proof.
 do_not_call = sa.Table(
     "do_not_call",
     metadata,
-    sa.Column("address_print", sa.String(40), primary_key=True),
+    sa.Column("list_name", sa.String(40), primary_key=True),  # spoken, typed, staff, or an imported one
+    sa.Column("address_print", sa.String(40), primary_key=True, index=True),
     sa.Column("person_id", ID, nullable=False, index=True),
+    sa.Column("address_sealed", sa.Text, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("source", ID, nullable=False),  # the call in which it was said, or who entered it
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("lifted_at", UtcTime),
+    sa.Column("lifted_by", ID, nullable=False),
+)
+
+# Every decision about a contact: which rule allowed or stopped it. Rows are only ever added.
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("person_id", ID, nullable=False),
+    sa.Column("address_print", sa.String(40), nullable=False),
+    sa.Column("channel", sa.String(30), nullable=False),
+    sa.Column("campaign_id", ID, nullable=False),
+    sa.Column("attempt_id", ID, nullable=False),
+    sa.Column("rule", sa.String(30), nullable=False),
+    sa.Column("allowed", sa.Boolean, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),  # JSON: what was counted, until when it waits
+    sa.Index("ix_contacts_person_id_id", "person_id", "id"),
+    sa.Index("ix_contacts_address_print_at", "address_print", "at"),
 )
 
 staff = sa.Table(

@@ -12,6 +12,7 @@ from casework.campaigns import Campaigns
 from casework.database import Database, database_file
 from casework.handout import Handout
 from casework.outbox import Outbox
+from casework.proof import Proof
 from casework.reading import Reading
 from casework.register.store import Register
 from casework.staff import Staff
@@ -22,7 +23,7 @@ from core.secret import SECRET_FILE, load_secret, load_secret_file
 from core.settings import Settings
 
 
-class Store(Handout, Outbox, Reading, Campaigns, Register, Staff):
+class Store(Handout, Outbox, Reading, Campaigns, Proof, Register, Staff):
     """Everything casework keeps, by topic: see the base classes.
 
     Satisfies ``CallLedger`` and ``ResultLedger``. Use as an async context manager or ``close``.

@@ -17,6 +17,7 @@ from core.secret import derive_key
 _PREFIX = "v1."
 _NONCE_BYTES = 12
 _DIGITS = re.compile(r"[1-9][0-9]*")
+_CHAT = re.compile(r"[a-z]{2,20}:[^/]")  # channel:user
 _NAME_MARK = "\u2983name\u2984"
 
 
@@ -59,12 +60,17 @@ class Vault:
 
 
 def normal_address(address: str) -> str:
-    """Return one spelling per line: ``+86 138-0013-8000`` → ``13800138000``, SIP URIs in lower case."""
+    """Return one spelling per line: ``+86 138-0013-8000`` → ``13800138000``, SIP URIs in lower case.
+
+    ``wechat:…`` (channel and user) stays as it is.
+    """
     if _DIGITS.fullmatch(address):
         return address
     text = re.sub(r"\s+", "", address)
     if text.lower().startswith(("sip:", "sips:")):
         return text.lower()
+    if _CHAT.match(text):  # a platform's user id is told apart by case
+        return text
     digits = re.sub(r"[^0-9+]", "", text)
     return re.sub(r"^(\+86|0086)", "", digits)
 

@@ -37,6 +37,16 @@ def with_store(work: Callable[[Store], Awaitable[T]], database_url: str = "") ->
     return asyncio.run(run())
 
 
+def this_user() -> str:
+    """Return who runs the command, as it stands in the access log: ``cli:`` and the account's name."""
+    import getpass
+
+    try:
+        return f"cli:{getpass.getuser()}"[:64]
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return "cli"
+
+
 def print_json(value: Any) -> None:
     """Print one JSON object; shared types become plain values first."""
     from core.codec import to_plain

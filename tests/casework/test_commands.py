@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from redis import Redis
 
+from casework import schema
 from casework.relay import Relay
 from casework.staff import verify_password
 from casework.store import open_store
@@ -208,3 +210,72 @@ def test_a_server_database_is_upgraded_by_command(
     for _ in range(2):
         assert run("db", "upgrade")[0] == 0
     assert _json(run, "staff", "list", "--json") == {"staff": []}
+
+
+def test_a_do_not_call_list_from_import_to_removal(run: Run, tmp_path: Path) -> None:
+    """import names bad rows and enters the others; add, list and remove; reserved names are refused."""
+    path = tmp_path / "12345投诉.csv"
+    path.write_text("手机号码,原因,到期日期\n13800138001,投诉,2099-12-31\n138,x,\n13800138003,=1+1,\n")
+    imported = _json(run, "dnc", "import", path, "--json")
+    assert (imported["list"], imported["rows"], imported["added"]) == ("12345投诉", 1, 1)
+    assert [problem["line"] for problem in imported["problems"]] == [3, 4]
+    assert _json(run, "dnc", "add", "13800138001", "--reason", "来信", "--json")["added"] is True
+    entries = _json(run, "dnc", "list", "--number", "138-0013-8001", "--json")["entries"]
+    assert {(entry["list_name"], entry["reason"]) for entry in entries} == {
+        ("12345投诉", "投诉"),
+        ("staff", "来信"),
+    }
+    assert {entry["address"] for entry in entries} == {"138****8001"}
+    assert _json(run, "dnc", "remove", "13800138001", "--json") == {"removed": 2}
+    assert _json(run, "dnc", "list", "--json") == {"entries": []}
+    for arguments in (
+        ("dnc", "remove", "13800138001"),
+        ("dnc", "add", "13800138001", "--list", "spoken"),
+        ("dnc", "add", "13800138001", "--expires", "bald"),
+        ("dnc", "add", "12"),
+        ("dnc", "import", tmp_path / "none.csv"),
+    ):
+        status, out, err = run(*arguments)
+        assert (status, out) == (1, ""), arguments
+        assert "input.invalid" in err
+
+
+def test_the_proof_is_exported_and_the_export_is_logged(run: Run, settings: Settings) -> None:
+    """JSON and CSV name the rule; a campaign's name is no formula; who looked is in the access log."""
+    asyncio.run(_formula_campaign(settings))
+    shown = _json(run, "contacts", "proof", CHEN.address, "--json")
+    assert [contact["rule"] for contact in shown["contacts"]] == ["rehearsal"]
+    status, out, _ = run("contacts", "proof", CHEN.address, "--csv")
+    header, line = out.splitlines()
+    assert status == 0
+    assert (header.split(",")[5], line.split(",")[5:8]) == ("规则", ["rehearsal", "演练", "是"])
+    assert "'=1+1" in line
+    assert CHEN.name not in out
+    assert run("contacts", "proof", "13800138999")[0] == 1
+    assert asyncio.run(_count_exports(settings)) == 2
+
+
+async def _formula_campaign(settings: Settings) -> None:
+    async with await open_store(settings) as store:
+        await store.start_campaign("=1+1", [CHEN], ignore_window=True)
+        await store.hand_out(await store.take_fence(), 1)
+
+
+async def _count_exports(settings: Settings) -> int:
+    async with await open_store(settings) as store, store._db.read() as connection:
+        log = schema.access_log.c
+        query = sa.select(sa.func.count()).where(
+            log.action == "export_contact_proof", log.username.like("cli%"), log.object_id.like("per_%")
+        )
+        return int((await connection.execute(query)).scalar_one())
+
+
+def test_contact_limits_are_shown_and_changed(run: Run) -> None:
+    """limits prints what is in force, changes what is named, and refuses nonsense."""
+    first = _json(run, "contacts", "limits", "--json")
+    assert (first["day"], first["week"], first["month"]) == (2, 4, 8)
+    changed = _json(run, "contacts", "limits", "--day", 1, "--hours", "09:30-18:30", "--json")
+    assert (changed["day"], changed["opens"], changed["closes"]) == (1, 570, 1110)
+    assert _json(run, "contacts", "limits", "--json") == changed
+    for arguments in (("--day", 9), ("--hours", "18:00-09:00"), ("--hours", "always")):
+        assert run("contacts", "limits", *arguments)[0] == 1

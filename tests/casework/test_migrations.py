@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from casework import schema
-from casework.database import Database
+from casework.database import Database, _alembic_config
 from casework.store import open_store
 from core.errors import ConfigError, StorageError
 from tests.casework.conftest import SECRET, Cluster
@@ -135,3 +136,45 @@ async def test_an_unreachable_server_is_a_storage_error(free_port) -> None:
     with pytest.raises(StorageError) as caught:
         await open_store(url, secret=SECRET)
     assert "pass-word" not in str(caught.value)
+
+
+async def test_who_was_barred_stays_barred_through_the_lists(fresh_url: str) -> None:
+    """Old entries become entries of the spoken and the staff list; going back keeps those in force."""
+    database = Database(fresh_url)
+    old = sa.table(
+        "do_not_call",
+        *(
+            sa.column(name, schema.do_not_call.c[name].type)
+            for name in ("address_print", "person_id", "at", "source")
+        ),
+    )
+    try:
+        await database.migrate("0003")
+        async with database.write() as connection:
+            for print_, source in (("a", "att_1"), ("b", "staff:li.hua")):
+                row = {"address_print": print_, "person_id": "", "at": START, "source": source}
+                await connection.execute(sa.insert(old).values(**row))
+        await database.migrate()
+        async with database.write() as connection:
+            entries = schema.do_not_call
+            rows = (await connection.execute(sa.select(entries).order_by(entries.c.address_print))).all()
+            assert [(row.address_print, row.list_name, row.at) for row in rows] == [
+                ("a", "spoken", START),
+                ("b", "staff", START),
+            ]
+            again = {**rows[0]._mapping, "list_name": "12345"}
+            await connection.execute(sa.insert(entries).values(**again))
+            await connection.execute(
+                entries.update().where(entries.c.address_print == "b").values(lifted_at=START)
+            )
+            await connection.run_sync(_down_to, "0003")
+            rows = (await connection.execute(sa.select(old))).all()
+            assert [(row.address_print, row.at) for row in rows] == [("a", START)]
+    finally:
+        await database.close()
+
+
+def _down_to(connection: sa.engine.Connection, revision: str) -> None:
+    config = _alembic_config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
