@@ -176,7 +176,7 @@ class Barring(Decisions):
             if key in rows:
                 added += await self._renew(connection, old, self._entry_row(rows[key], key[1], now), now)
         people = [entry.person_id for entry in entries if entry.person_id]
-        await self._cancel(connection, [print_ for _, print_ in rows], people, now)
+        await self._cancel(connection, [print_ for _, print_ in rows], people)
         return added
 
     def _entry_row(self, entry: ListEntry, address_print: str, now: datetime) -> dict[str, Any]:
@@ -208,27 +208,35 @@ class Barring(Decisions):
         return ended
 
     async def _cancel(
-        self, connection: AsyncConnection, prints: Sequence[str], people: Sequence[str], now: datetime
+        self, connection: AsyncConnection, prints: Sequence[str], people: Sequence[str]
     ) -> None:
         """End what is planned for these addresses and people, and keep why."""
+        persons = schema.persons
+        mine = sa.or_(persons.c.address_print.in_(prints), persons.c.id.in_(people))
+        await self._end(connection, mine, Rule.DO_NOT_CALL)
+
+    async def _end_planned(self, connection: AsyncConnection, campaign_id: str, rule: Rule) -> None:
+        """End everything of a campaign that no worker has begun."""
+        await self._end(connection, schema.attempts.c.campaign_id == campaign_id, rule)
+
+    async def _end(self, connection: AsyncConnection, which: Any, rule: Rule) -> None:
+        """End attempts that no worker has begun, and keep why."""
         attempts, persons = schema.attempts, schema.persons
+        now = self._clock.now()
         query = (
             sa.select(attempts.c.id, attempts.c.person_id, attempts.c.campaign_id, persons.c.address_print)
             .join(persons, persons.c.id == attempts.c.person_id)
-            .where(
-                sa.or_(persons.c.address_print.in_(prints), persons.c.id.in_(people)),
-                attempts.c.state.in_(_OPEN),
-            )
+            .where(which, attempts.c.state.in_(_OPEN))
             .with_for_update(of=attempts)
         )
         rows = (await connection.execute(query)).all()
-        if not rows:
-            return
-        await connection.execute(
-            attempts.update()
-            .where(attempts.c.id.in_([row.id for row in rows]), attempts.c.state.in_(_OPEN))
-            .values(state=AttemptState.ENDED, ended_at=now, reason=Rule.DO_NOT_CALL)
-        )
-        verdict = Verdict(Rule.DO_NOT_CALL)
-        whos = (Contacted(row.person_id, row.address_print, row.campaign_id, row.id) for row in rows)
-        await self._note(connection, [decision(who, verdict, now) for who in whos])
+        verdict = Verdict(rule)
+        for start in range(0, len(rows), _CHUNK):
+            part = rows[start : start + _CHUNK]
+            await connection.execute(
+                attempts.update()
+                .where(attempts.c.id.in_([row.id for row in part]), attempts.c.state.in_(_OPEN))
+                .values(state=AttemptState.ENDED, ended_at=now, reason=rule)
+            )
+            whos = (Contacted(row.person_id, row.address_print, row.campaign_id, row.id) for row in part)
+            await self._note(connection, [decision(who, verdict, now) for who in whos])

@@ -61,9 +61,12 @@ class Budget(Barring):
         await connection.execute(sa.select(meta.c.value).where(meta.c.key == FENCE).with_for_update())
 
     async def _limits(self, connection: AsyncConnection) -> Limits:
-        query = sa.select(schema.meta.c.value).where(schema.meta.c.key == _LIMITS)
-        value = (await connection.execute(query)).scalar()
-        return LIMITS if value is None else from_json(value, Limits)
+        value = await self._meta(connection, _LIMITS)
+        return from_json(value, Limits) if value else LIMITS
+
+    async def _meta(self, connection: AsyncConnection, key: str) -> str:
+        query = sa.select(schema.meta.c.value).where(schema.meta.c.key == key)
+        return (await connection.execute(query)).scalar() or ""
 
     async def _standing(self, connection: AsyncConnection, who: Contacted, now: datetime) -> Standing:
         """Look up what ``decide`` needs to know about a person and an address."""

@@ -109,6 +109,8 @@ class Dispatcher:
         for task in lost:
             await self._queue.publish(task)
             _log.warning("published_again", attempt=task.task_id)
+        for campaign in await self._store.pause_failing(fence):
+            _log.error("campaign_paused", campaign=campaign, reason="failure_spike")
         await self._store.finish_campaigns(fence)
         return len(lost)
 

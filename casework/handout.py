@@ -1,7 +1,10 @@
-"""The dispatcher's side of the attempts: hand out what is due, take back what was lost."""
+"""The dispatcher's hand-out: whose turn it is, whether a line is free, and whether the rules allow it."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,78 +12,83 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import schema
-from casework.budget import Budget
-from casework.decisions import FENCE, IN_CONTACT, Contacted, decision
-from casework.hours import window_at
-from casework.ledger import Ledger
+from casework.decisions import IN_CONTACT, Contacted, decision
+from casework.fairness import FairTurns, weight_of
+from casework.hours import window_at, within
+from casework.pacing import MAX_RATE_WINDOW, LineLimits, Pacer, Placed
 from casework.permission import Rule, Verdict, decide
-from casework.results import call_result
-from casework.rules import Limits, Policy, counted
-from casework.types import AttemptState, CallRecord, CampaignState
-from core.codec import from_json
-from core.errors import NuanyeError
-from core.types import Callee, CallTask, Disposition, Result
+from casework.plans import CampaignPlan, read_plan
+from casework.rules import Limits, counted
+from casework.tasks import PERSON
+from casework.tasks import StaleLeader as StaleLeader
+from casework.types import AttemptState, CampaignState
+from casework.upkeep import Upkeep
+from casework.upkeep import presumed_result as presumed_result
+from core.codec import from_json, to_json
+from core.errors import BadInput
+from core.types import CallTask
 
 _NO_WINDOW_PATIENCE = timedelta(hours=1)
 _CANDIDATES = 4  # looked at per free line: some turn out to be over budget or in a call
+_SPARE = 8  # … and so many more in each district
+_VIRTUAL = "fair_turns"
+_LINES = "line_limits"
+
+_Key = tuple[str, str]  # campaign and district
 
 
-class StaleLeader(NuanyeError):
-    """Raised when another dispatcher has taken over; this one must stand down."""
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """A running campaign whose hours are open until ``closes``."""
 
-    code = "dispatcher.stale"
+    plan: CampaignPlan
+    ignore_window: bool
+    closes: datetime
 
 
-class Handout(Ledger, Budget):
-    """Every writing method takes the leader's ``fence``, so that a leader that slept cannot write."""
+@dataclass(frozen=True, slots=True)
+class _Queues:
+    """Due attempts by campaign and district, and whose turn it is."""
 
-    async def take_fence(self) -> int:
-        """Return a new fence, higher than every one before it. The older ones are void from now on."""
-        meta = schema.meta
-        async with self._db.write() as connection:
-            await self._db.insert_once(connection, meta, {"key": FENCE, "value": "0"})
-            row = (
-                await connection.execute(sa.select(meta.c.value).where(meta.c.key == FENCE).with_for_update())
-            ).scalar_one()
-            fence = int(row) + 1
-            await connection.execute(meta.update().where(meta.c.key == FENCE).values(value=str(fence)))
-        return fence
+    rows: dict[_Key, deque[Any]]
+    turns: FairTurns[_Key]
+
+
+class Handout(Upkeep):
+    """Hands attempts to workers, never more than there are lines."""
 
     async def hand_out(self, fence: int, limit: int) -> tuple[CallTask, ...]:
         """Mark up to ``limit`` due attempts as queued and return their tasks.
 
-        Do-not-call, contact budget, calling hours and "already in a call" are checked in the same
-        transaction. What may not be called now is moved to when it may.
+        Districts and campaigns take fair turns. Do-not-call, contact budget, hours and "already in
+        a call" are checked in the same transaction. What may not be called now is moved to when it may.
         """
         now = self._clock.now()
-        window = window_at(now)
-        attempts, campaigns, persons = schema.attempts, schema.campaigns, schema.persons
-        conditions = [
-            attempts.c.state == AttemptState.PLANNED,
-            attempts.c.due_at <= now,
-            campaigns.c.state == CampaignState.RUNNING,
-        ]
-        if window is None:
-            conditions.append(campaigns.c.ignore_window.is_(True))
-        query = (
-            sa.select(attempts, campaigns.c.ignore_window, *_PERSON)
-            .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
-            .join(persons, persons.c.id == attempts.c.person_id)
-            .where(*conditions)
-            .order_by(attempts.c.due_at, attempts.c.id)
-            .limit(limit * _CANDIDATES)
-            .with_for_update(of=attempts, skip_locked=True)
-        )
         tasks: list[CallTask] = []
         async with self._db.write() as connection:
             await self._check_fence(connection, fence)
+            if limit <= 0:
+                return ()
             limits = await self._limits(connection)
-            for row in (await connection.execute(query)).all() if limit > 0 else ():
-                if len(tasks) == limit:
-                    break
-                closes = now + _NO_WINDOW_PATIENCE if row.ignore_window or not window else window.closes
-                if await self._may_call(connection, row, limits, now):
-                    tasks.append(await self._queue(connection, row, now, closes))
+            lanes = await self._open_lanes(connection, limits, now)
+            pacer = await self._pacer(connection, now)
+            queues = await self._queues(connection, lanes, limit, now)
+            looked, served = 0, set()
+            while queues.rows and len(tasks) < limit and looked < limit * _CANDIDATES + _SPARE:
+                key = queues.turns.first(queues.rows)
+                lane = lanes[key[0]]
+                caller = pacer.caller_for(key[0], lane.plan)
+                if caller is None:
+                    _drop_campaign(queues.rows, key[0])
+                    continue
+                looked += 1
+                row = _next_of(queues.rows, key)
+                if await self._may_call(connection, row, lane, limits, now):
+                    tasks.append(await self._queue(connection, row, lane.closes, caller))
+                    queues.turns.took(key)
+                    served.add(key)
+                    pacer.took(key[0], caller)
+            await self._keep_turns(connection, queues.turns, served)
         return tuple(tasks)
 
     async def count_busy(self) -> int:
@@ -90,86 +98,99 @@ class Handout(Ledger, Budget):
         async with self._db.read() as connection:
             return int((await connection.execute(query)).scalar_one())
 
-    async def lost_tasks(self, fence: int, *, older_than_ms: int | None) -> tuple[CallTask, ...]:
-        """Return queued tasks that nobody has begun for so long that their stream may have lost them.
+    async def line_limits(self) -> LineLimits:
+        """Return the limits of the house's lines."""
+        async with self._db.read() as connection:
+            return await self._line_limits(connection)
 
-        Publishing one again is harmless: an attempt can be begun once. Those whose time has passed
-        or whose campaign was halted go back to being planned; with ``None`` that is all.
-        """
-        now = self._clock.now()
-        attempts, persons, campaigns = schema.attempts, schema.persons, schema.campaigns
-        late = [attempts.c.not_after < now, campaigns.c.state != CampaignState.RUNNING]
-        if older_than_ms is not None:
-            late.append(attempts.c.queued_at <= now - timedelta(milliseconds=older_than_ms))
-        query = (
-            sa.select(attempts, campaigns.c.state.label("campaign_state"), *_PERSON)
-            .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
-            .join(persons, persons.c.id == attempts.c.person_id)
-            .where(attempts.c.state == AttemptState.QUEUED, sa.or_(*late))
-            .order_by(attempts.c.queued_at)
-            .with_for_update(of=attempts, skip_locked=True)
-        )
-        tasks = []
+    async def set_line_limits(self, limits: LineLimits) -> None:
+        """Put limits in force from the next hand-out on. Raises ``BadInput``."""
+        if limits.trunk < 0 or limits.per_second < 0 or min(limits.callers.values(), default=0) < 0:
+            raise BadInput("line limits: nothing can be below zero")
+        row = {"key": _LINES, "value": to_json(limits).decode()}
         async with self._db.write() as connection:
-            await self._check_fence(connection, fence)
-            for row in (await connection.execute(query)).all():
-                values: dict[str, Any] = {"state": AttemptState.PLANNED, "queued_at": None, "not_after": None}
-                if row.campaign_state == CampaignState.STOPPED:
-                    values = {"state": AttemptState.ENDED, "ended_at": now, "reason": "campaign_stopped"}
-                elif row.campaign_state == CampaignState.RUNNING and row.not_after >= now:
-                    values = {"queued_at": now}
-                    tasks.append(self._task(row, row.not_after))
-                await connection.execute(attempts.update().where(attempts.c.id == row.id).values(**values))
-        return tuple(tasks)
+            await self._db.upsert(connection, schema.meta, [row], keep=("key",))
 
-    async def reap(self, fence: int) -> tuple[str, ...]:
-        """End attempts whose lease has lapsed as interrupted, with a stored call and its result.
+    async def _line_limits(self, connection: AsyncConnection) -> LineLimits:
+        value = await self._meta(connection, _LINES)
+        return from_json(value, LineLimits) if value else LineLimits()
 
-        Whether to try again is the rules' decision; nothing is redialled by this. Returns the ids.
-        """
-        now = self._clock.now()
-        attempts, persons = schema.attempts, schema.persons
-        query = (
-            sa.select(attempts, *_PERSON)
-            .join(persons, persons.c.id == attempts.c.person_id)
-            .where(attempts.c.state == AttemptState.RUNNING, attempts.c.lease_until < now)
-            .order_by(attempts.c.lease_until)
-            .limit(100)
-            .with_for_update(of=attempts, skip_locked=True)
+    async def _open_lanes(
+        self, connection: AsyncConnection, limits: Limits, now: datetime
+    ) -> dict[str, _Lane]:
+        campaigns = schema.campaigns.c
+        query = sa.select(campaigns.id, campaigns.plan, campaigns.ignore_window).where(
+            campaigns.state == CampaignState.RUNNING,
+            sa.or_(campaigns.ends_at.is_(None), campaigns.ends_at > now),
         )
-        async with self._db.write() as connection:
-            await self._check_fence(connection, fence)
-            rows = (await connection.execute(query)).all()
-            for row in rows:
-                record = self._interrupted(row, now)
-                await self._store_call(connection, record, presumed_result(record), presumed=True)
-        return tuple(row.id for row in rows)
+        lanes: dict[str, _Lane] = {}
+        for row in (await connection.execute(query)).all():
+            plan = read_plan(row.plan)
+            closes = now + _NO_WINDOW_PATIENCE
+            if not row.ignore_window:
+                window = window_at(now, within(plan.hours, limits.opens, limits.closes))
+                if window is None:
+                    continue
+                closes = window.closes
+            closes = min(closes, plan.ends_at) if plan.ends_at else closes
+            lanes[row.id] = _Lane(plan, row.ignore_window, closes)
+        return lanes
 
-    async def finish_campaigns(self, fence: int) -> None:
-        """Close running campaigns of which nothing is left to do."""
-        attempts, campaigns = schema.attempts, schema.campaigns
-        left = sa.select(attempts.c.id).where(
-            attempts.c.campaign_id == campaigns.c.id, attempts.c.state != AttemptState.ENDED
-        )
-        async with self._db.write() as connection:
-            await self._check_fence(connection, fence)
+    async def _pacer(self, connection: AsyncConnection, now: datetime) -> Pacer:
+        attempts = schema.attempts.c
+        columns = (attempts.campaign_id, attempts.caller, attempts.queued_at)
+        recent = attempts.queued_at > now - MAX_RATE_WINDOW
+        busy = sa.select(*columns).where(attempts.state.in_(IN_CONTACT))
+        over = sa.select(*columns).where(recent, attempts.state == AttemptState.ENDED)
+        placed = [
+            Placed(row.campaign_id, row.caller, row.queued_at or now, is_busy)
+            for query, is_busy in ((busy, True), (over, False))
+            for row in await connection.execute(query)
+        ]
+        return Pacer(await self._line_limits(connection), placed, now)
+
+    async def _queues(
+        self, connection: AsyncConnection, lanes: Mapping[str, _Lane], limit: int, now: datetime
+    ) -> _Queues:
+        groups = schema.campaign_districts
+        query = sa.select(groups).where(groups.c.campaign_id.in_(lanes)).order_by(groups.c.district)
+        known = (await connection.execute(query)).all() if lanes else []
+        weights = {
+            (row.campaign_id, row.district): weight_of(lanes[row.campaign_id].plan.priority, row.persons)
+            for row in known
+        }
+        finish = {(row.campaign_id, row.district): row.finish for row in known}
+        virtual = float(await self._meta(connection, _VIRTUAL) or 0.0)
+        most = 2 * limit * _CANDIDATES // max(1, len(known)) + _SPARE
+        rows: dict[_Key, deque[Any]] = {}
+        for key in weights:
+            due = (await connection.execute(_due(key, now, most))).all()
+            if due:
+                rows[key] = deque(due)
+        return _Queues(rows, FairTurns(weights, finish, virtual))
+
+    async def _keep_turns(
+        self, connection: AsyncConnection, turns: FairTurns[_Key], served: set[_Key]
+    ) -> None:
+        groups = schema.campaign_districts
+        if not served:
+            return
+        row = {"key": _VIRTUAL, "value": repr(turns.virtual)}
+        await self._db.upsert(connection, schema.meta, [row], keep=("key",))
+        for campaign_id, district in served:
             await connection.execute(
-                campaigns.update()
-                .where(campaigns.c.state == CampaignState.RUNNING, ~left.exists())
-                .values(state=CampaignState.FINISHED, ended_at=self._clock.now())
+                groups.update()
+                .where(groups.c.campaign_id == campaign_id, groups.c.district == district)
+                .values(finish=turns.finish[campaign_id, district])
             )
 
-    async def _check_fence(self, connection: AsyncConnection, fence: int) -> None:
-        meta = schema.meta
-        query = sa.select(meta.c.value).where(meta.c.key == FENCE).with_for_update()
-        if int((await connection.execute(query)).scalar() or 0) != fence:
-            raise StaleLeader("another dispatcher has taken over")
-
-    async def _may_call(self, connection: AsyncConnection, row: Any, limits: Limits, now: datetime) -> bool:
+    async def _may_call(
+        self, connection: AsyncConnection, row: Any, lane: _Lane, limits: Limits, now: datetime
+    ) -> bool:
         """Decide, keep the decision, and write down what a refusal means for the attempt."""
         who = Contacted(row.person_id, row.address_print, row.campaign_id, row.id)
         standing = await self._standing(connection, who, now)
-        verdict = decide(Policy(ignore_window=row.ignore_window), standing, now, limits)
+        verdict = decide(lane.plan.policy(ignore_window=lane.ignore_window), standing, now, limits)
         if verdict.rule is not Rule.IN_CONTACT or row.reason != Rule.IN_CONTACT:  # said once, not each tick
             await self._note(connection, [decision(who, verdict, now, counted(standing.earlier, now))])
         changes = _changes(verdict, now)
@@ -178,55 +199,45 @@ class Handout(Ledger, Budget):
             await connection.execute(this.values(**changes))
         return verdict.allowed
 
-    async def _queue(
-        self, connection: AsyncConnection, row: Any, now: datetime, closes: datetime
-    ) -> CallTask:
+    async def _queue(self, connection: AsyncConnection, row: Any, closes: datetime, caller: str) -> CallTask:
         attempts = schema.attempts
         await connection.execute(
             attempts.update()
             .where(attempts.c.id == row.id)
-            .values(state=AttemptState.QUEUED, queued_at=now, not_after=closes)
+            .values(state=AttemptState.QUEUED, queued_at=self._clock.now(), not_after=closes, caller=caller)
         )
-        return self._task(row, closes)
+        return self._task(row, closes, caller)
 
-    def _task(self, row: Any, not_after: datetime) -> CallTask:
-        callee = Callee(
-            person_id=row.person_id,
-            name=self._vault.open(row.name_sealed, "name"),
-            address=self._vault.open(row.address_sealed, "address"),
-            district=row.district,
+
+def _due(key: _Key, now: datetime, most: int) -> Any:
+    """Return the query for the longest due attempts of one district of one campaign."""
+    attempts, persons, campaigns = schema.attempts, schema.persons, schema.campaigns
+    return (
+        sa.select(attempts, campaigns.c.plan, *PERSON)
+        .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
+        .join(persons, persons.c.id == attempts.c.person_id)
+        .where(
+            attempts.c.state == AttemptState.PLANNED,
+            attempts.c.campaign_id == key[0],
+            attempts.c.district == key[1],
+            attempts.c.due_at <= now,
         )
-        facts = from_json(row.facts, dict)
-        return CallTask(row.id, callee, row.campaign_id, facts, row.number, not_after)
-
-    def _interrupted(self, row: Any, now: datetime) -> CallRecord:
-        return CallRecord(
-            call_id=row.id,
-            campaign_id=row.campaign_id,
-            person_id=row.person_id,
-            callee_name=self._vault.open(row.name_sealed, "name"),
-            callee_address=self._vault.open(row.address_sealed, "address"),
-            district=row.district,
-            attempt=row.number,
-            started_at=row.started_at or now,
-            ended_at=now,
-            disposition=Disposition.INTERRUPTED,
-            needs_review=("interrupted",),
-            detail={"reason": "lease_lapsed", "worker": row.worker},
-        )
+        .order_by(attempts.c.due_at, attempts.c.id)
+        .limit(most)
+        .with_for_update(of=attempts, skip_locked=True)
+    )
 
 
-_PERSON = (
-    schema.persons.c.name_sealed,
-    schema.persons.c.address_sealed,
-    schema.persons.c.address_print,
-    schema.persons.c.district,
-)
+def _next_of(rows: dict[_Key, deque[Any]], key: _Key) -> Any:
+    row = rows[key].popleft()
+    if not rows[key]:
+        del rows[key]
+    return row
 
 
-def presumed_result(record: CallRecord) -> Result:
-    """Return the result of a call of which nothing is known but that nobody ended it."""
-    return call_result(record, record.detail, confidence=0.0)
+def _drop_campaign(rows: dict[_Key, deque[Any]], campaign_id: str) -> None:
+    for key in [key for key in rows if key[0] == campaign_id]:
+        del rows[key]
 
 
 def _changes(verdict: Verdict, now: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import rules, schema
 from casework.barring import Barring, ListEntry, barred
+from casework.plans import read_plan
 from casework.types import AttemptState, CallRecord, CampaignState
 from casework.vault import without_name
 from core.codec import to_json
@@ -131,7 +132,12 @@ class Ledger(Barring):
         """End the attempt and plan the next one; a late report re-plans what the reaper planned."""
         attempts, campaigns = schema.attempts, schema.campaigns
         query = (
-            sa.select(attempts, campaigns.c.state.label("campaign_state"), campaigns.c.ignore_window)
+            sa.select(
+                attempts,
+                campaigns.c.state.label("campaign_state"),
+                campaigns.c.ignore_window,
+                campaigns.c.plan,
+            )
             .join(campaigns, campaigns.c.id == attempts.c.campaign_id)
             .where(attempts.c.id == record.call_id)
         )
@@ -150,13 +156,30 @@ class Ledger(Barring):
                 reason="",
             )
         )
-        callback = record.fields.get("callback_time")
-        agreed = rules.callback_time(callback.value) if callback else None
-        ended = rules.Ended(record.disposition, row.number, record.ended_at, callback_at=agreed)
-        due = rules.next_attempt(ended, rules.Policy(ignore_window=row.ignore_window))
+        due = rules.next_attempt(
+            await self._ended(connection, record, row),
+            read_plan(row.plan).policy(ignore_window=row.ignore_window),
+        )
         if row.campaign_state not in (CampaignState.RUNNING, CampaignState.PAUSED):
             due = None
         await self._plan_next(connection, row, due)
+
+    async def _ended(self, connection: AsyncConnection, record: CallRecord, row: Any) -> rules.Ended:
+        """Say how an attempt ended, with how many of this campaign's for this person ended so."""
+        attempts = schema.attempts.c
+        alike = sa.select(sa.func.count()).where(
+            attempts.campaign_id == row.campaign_id,
+            attempts.person_id == row.person_id,
+            attempts.disposition == record.disposition,
+        )
+        callback = record.fields.get("callback_time")
+        return rules.Ended(
+            record.disposition,
+            row.number,
+            record.ended_at,
+            int((await connection.execute(alike)).scalar_one()),
+            rules.callback_time(callback.value) if callback else None,
+        )
 
     async def _plan_next(self, connection: AsyncConnection, row: Any, due: datetime | None) -> None:
         attempts = schema.attempts
@@ -168,6 +191,9 @@ class Ledger(Barring):
             "state": AttemptState.PLANNED,
             "due_at": due,
             "facts": row.facts,
+            "district": row.district,
+            "variant": row.variant,
+            "variables": row.variables,
         }
         if due is not None and await self._db.insert_once(connection, attempts, following):
             return

@@ -21,7 +21,8 @@ class Rule(StrEnum):
     ALLOWED = "allowed"
     REHEARSAL = "rehearsal"  # allowed because hours and budget are ignored
     DO_NOT_CALL = "do_not_call"
-    CAMPAIGN_OVER = "campaign_over"
+    CAMPAIGN_OVER = "campaign_over"  # its end date has passed
+    CAMPAIGN_STOPPED = "campaign_stopped"  # by staff
     QUIET_HOURS = "quiet_hours"  # of the house, whatever the campaign's hours are
     HOLIDAY = "holiday"
     OUT_OF_HOURS = "out_of_hours"  # of the campaign
@@ -31,7 +32,7 @@ class Rule(StrEnum):
     BUDGET_MONTH = "budget_month"
 
 
-_FINAL = (Rule.DO_NOT_CALL, Rule.CAMPAIGN_OVER)
+_FINAL = (Rule.DO_NOT_CALL, Rule.CAMPAIGN_OVER, Rule.CAMPAIGN_STOPPED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,20 @@ campaigns = sa.Table(
     sa.Column("ignore_window", sa.Boolean, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("ended_at", UtcTime),
+    sa.Column("plan", sa.Text, nullable=False, server_default="{}"),  # casework.plans.CampaignPlan
+    sa.Column("ends_at", UtcTime),  # as in the plan, for queries
+    sa.Column("resumed_at", UtcTime),  # what failed before does not pause it again
+    sa.Column("pause_reason", sa.String(60), nullable=False, server_default=""),
+)
+
+# The people of a campaign as its list was frozen, and how far fair turns have come.
+campaign_districts = sa.Table(
+    "campaign_districts",
+    metadata,
+    sa.Column("campaign_id", ID, sa.ForeignKey("campaigns.id"), primary_key=True),
+    sa.Column("district", sa.String(40), primary_key=True),
+    sa.Column("persons", sa.Integer, nullable=False),
+    sa.Column("finish", sa.Float, nullable=False, server_default="0"),
 )
 
 attempts = sa.Table(
@@ -110,7 +124,14 @@ attempts = sa.Table(
     sa.Column("disposition", sa.String(30), nullable=False, server_default=""),
     sa.Column("reason", sa.String(60), nullable=False, server_default=""),  # why it ended without a call
     sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("district", sa.String(40), nullable=False, server_default=""),  # as the list was frozen
+    sa.Column("variant", sa.String(40), nullable=False, server_default=""),
+    sa.Column("variables", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("caller", sa.String(40), nullable=False, server_default=""),  # the number called from
     sa.UniqueConstraint("campaign_id", "person_id", "number"),
+    sa.Index("ix_attempts_hand_out", "state", "campaign_id", "district", "due_at"),
+    sa.Index("ix_attempts_campaign_id_ended_at", "campaign_id", "ended_at"),
+    sa.Index("ix_attempts_queued_at", "queued_at"),
     sa.Index("ix_attempts_state_due_at", "state", "due_at"),
     sa.Index("ix_attempts_state_lease_until", "state", "lease_until"),
 )

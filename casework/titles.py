@@ -9,6 +9,7 @@ RULES: dict[Rule, str] = {
     Rule.REHEARSAL: "演练",
     Rule.DO_NOT_CALL: "免打扰",
     Rule.CAMPAIGN_OVER: "任务已到期",
+    Rule.CAMPAIGN_STOPPED: "任务已停止",
     Rule.QUIET_HOURS: "静默时段",
     Rule.HOLIDAY: "法定节假日",
     Rule.OUT_OF_HOURS: "不在呼叫时段",

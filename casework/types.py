@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from casework.plans import CampaignPlan
 from core.types import Disposition, FieldValue, Utterance
 
 
@@ -44,6 +45,7 @@ class CampaignState(StrEnum):
     """Whether a campaign's attempts are handed out."""
 
     DRAFT = "draft"  # its list is being entered; for good when that broke off
+    READY = "ready"  # its audience is frozen and counted; it waits to be launched
     RUNNING = "running"
     PAUSED = "paused"
     STOPPED = "stopped"  # for good: what was planned is cancelled
@@ -61,17 +63,24 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One line of a campaign's list. ``address`` is a telephone number or a SIP URI."""
+    """One line of a campaign's list. ``address`` is a telephone number or a SIP URI.
+
+    ``variables``: what the script may mention to this person, over those of the campaign.
+    """
 
     name: str
     address: str
     district: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A list of people to follow up. ``ignore_window``: calling hours and budget do not apply."""
+    """A list of people to follow up. ``ignore_window``: calling hours and budget do not apply.
+
+    ``pause_reason``: why it was paused without anybody's doing (``failure_spike``).
+    """
 
     campaign_id: str
     name: str
@@ -79,13 +88,16 @@ class Campaign:
     ignore_window: bool
     created_at: datetime
     ended_at: datetime | None = None
+    plan: CampaignPlan = field(default_factory=CampaignPlan)
+    pause_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
     """Counts of a campaign: people, attempts by state, finished calls by disposition.
 
-    ``cancelled`` attempts ended without a call (opted out, stopped).
+    ``cancelled`` attempts ended without a call (opted out, stopped). ``districts``: people as the
+    list was frozen; ``variants``: finished calls by script variant and disposition.
     """
 
     campaign: Campaign
@@ -97,6 +109,8 @@ class CampaignProgress:
     cancelled: int
     dispositions: Mapping[str, int]
     next_due: datetime | None = None
+    districts: Mapping[str, int] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,9 @@ class CallTask:
     """One attempt, handed to a voice worker. ``task_id`` is the attempt's id.
 
     ``facts`` are the field values known before the call (``{"district": "天河区"}``);
-    the attempt must not start after ``not_after``.
+    the attempt must not start after ``not_after``. ``script`` names the conversation to hold,
+    ``variant`` the version of it that this person was assigned, ``variables`` what it may mention;
+    ``caller`` is the number to call from (empty: the trunk's own).
     """
 
     task_id: str
@@ -177,6 +179,10 @@ class CallTask:
     facts: Mapping[str, Any]
     attempt: int
     not_after: datetime
+    script: str = ""
+    variant: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
