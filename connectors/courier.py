@@ -139,7 +139,7 @@ class Courier:
         while True:
             page = await self.log.since(conversation_id, progress.after)
             for group in groups(page.events):
-                later = await self._send(conversation_id, owner, progress, group)
+                later = await self._send(conversation_id, owner, progress, group, page.cursor)
                 if later is None:
                     return
                 progress = later
@@ -152,23 +152,26 @@ class Courier:
                 return
 
     async def _send(
-        self, conversation_id: str, owner: str, progress: Progress, group: tuple[Event, ...]
+        self, conversation_id: str, owner: str, progress: Progress, group: tuple[Event, ...], seen: str
     ) -> Progress | None:
-        """Send the rest of one group and return where that leaves us; ``None``: no further now."""
+        """Send the rest of one group and return where that leaves us; ``None``: no further now.
+
+        ``seen`` is the end of the log as it was read.
+        """
         messages = self.outlet.render(group)
         done = Progress(after=group[-1].id)
         for part in range(progress.part, len(messages)):
             here = replace(progress, part=part)
             try:
                 if not await self._send_one(conversation_id, here, group, messages[part]):
-                    await self._park(conversation_id, owner, "no_window")
+                    await self._park(conversation_id, owner, seen, "no_window")
                     return None
             except (PlatformUnavailable, TokenRejected) as error:
                 await self._postpone(conversation_id, owner, here, error)
                 return None
             except (WindowClosed, NotPermitted) as error:
                 _log.warning("delivery_parked", code=error.code, reason=str(error), hint=error.hint)
-                await self._park(conversation_id, owner, error.code)
+                await self._park(conversation_id, owner, seen, error.code)
                 return None
             except PlatformError as error:
                 # Refused for good: what follows may still be taken.
@@ -204,7 +207,7 @@ class Courier:
         await self.outgoing.advance(conversation_id, owner, again, self.lease_ms)
         await self.outgoing.postpone(conversation_id, owner, min(2**here.tries, _LONGEST_PAUSE_S))
 
-    async def _park(self, conversation_id: str, owner: str, why: str) -> None:
+    async def _park(self, conversation_id: str, owner: str, seen: str, why: str) -> None:
         TURN_FAILURES.labels(f"delivery.{why}").inc()
         _log.info("delivery_waits_for_user", conversation=conversation_id, reason=why)
-        await self.outgoing.postpone(conversation_id, owner, -1)
+        await self.outgoing.finish(conversation_id, owner, seen)

@@ -69,6 +69,12 @@ class Outgoing:
         args = [address, grant.scene, grant.count, grant.lasts_ms, KEEP_MS]
         await self._run("remember", [key_of(conversation_id, "window")], args)
 
+    async def address(self, conversation_id: str) -> str:
+        """Return where the user is reached, empty when that is not known (any more)."""
+        with redis_errors():
+            found = await self._redis.hget(key_of(conversation_id, "window"), "address")
+        return found.decode() if isinstance(found, bytes) else str(found or "")
+
     async def forget(self, conversation_id: str) -> None:
         """The user has left: nothing more is sent."""
         with redis_errors():
@@ -105,7 +111,7 @@ class Outgoing:
         await self._run("finish", keys, [owner, after, conversation_id])
 
     async def postpone(self, conversation_id: str, owner: str, delay_s: int) -> None:
-        """Stop work and look again in ``delay_s`` seconds; below zero: when something new happens."""
+        """Stop work and look again in ``delay_s`` seconds."""
         keys = [*self._keys(conversation_id, "courier"), self._due]
         await self._run("postpone", keys, [owner, delay_s, conversation_id])
 

@@ -34,6 +34,7 @@ GROUP = "nuanye.channels"
 BUILT_IN = {
     "wechat": "connectors.wechat.plugin:make",
     "wecom": "connectors.wecom.plugin:make",
+    "kf": "connectors.wechat_kf.plugin:make",
 }
 
 

@@ -1,4 +1,4 @@
-"""The web, the official account and the example plug-in keep the channels' contract."""
+"""The web, the official account, WeCom, customer service and the example keep the channels' contract."""
 
 from __future__ import annotations
 
@@ -23,11 +23,17 @@ from redis.asyncio import Redis
 from connectors import plugin
 from connectors.app import CHANNELS, Parts, make_app
 from connectors.channel import Channel
+from connectors.fake_platform.corp import CorpAccount
+from connectors.fake_platform.kf import FakeKf
 from connectors.fake_platform.wechat import Account, FakeWechat
+from connectors.fake_platform.wecom import FakeWecom
 from connectors.redis_store import RedisStore
 from connectors.types import Limits
 from connectors.web.crypto import make_token
 from connectors.wechat.channel import conversation_of
+from connectors.wechat_kf.intake import conversation_of as kf_conversation
+from connectors.wechat_kf.wire import CUSTOMER, Item, Place
+from connectors.wecom.channel import conversation_of as wecom_conversation
 from core.clock import SystemClock
 from core.errors import ConfigError
 from core.interfaces import Dialogue
@@ -36,6 +42,8 @@ from core.settings import Settings
 from core.types import Answer, Reply, Turn
 from tests.connectors.conftest import ListLedger
 from tests.connectors.contract import PATIENCE, ChannelContract
+from tests.connectors.wechat_kf.conftest import with_kf
+from tests.connectors.wecom.conftest import with_wecom
 
 pytestmark = pytest.mark.net
 
@@ -117,6 +125,57 @@ class WechatHarness(Server):
     async def seen(self, user: str) -> list[str]:
         screen = self.platform.phones.of(user).screen
         return [part for shown in screen if shown.text for part in shown.text.split("\n\n")]
+
+
+class WecomHarness(Server):
+    """A WeCom application through the fake platform."""
+
+    async def open(self, dialogue: Dialogue) -> None:
+        if not hasattr(self, "platform"):
+            self.platform = FakeWecom(CorpAccount(), SystemClock(), self.http, f"{self.url}/wecom/callback")
+            api = await self._left.enter_async_context(self.platform.serve("127.0.0.1", self.other_port))
+            self.settings = with_wecom(self.settings, self.platform.account, api)
+        await super().open(dialogue)
+
+    async def say(self, user: str, text: str, key: str) -> None:
+        message = {"MsgType": "text", "Content": text, "MsgId": int(key)}
+        await self.platform.show(user, self.platform.compose(user, message))
+
+    async def forge(self, user: str, text: str) -> int:
+        forger = FakeWecom(CorpAccount(token="forged"), SystemClock(), self.http, self.platform.callback_url)
+        request = forger.wrap(forger.compose(user, {"MsgType": "text", "Content": text, "MsgId": 1}))
+        return (await forger.attempt(request))[0]
+
+    async def push(self, user: str, text: str) -> None:
+        await self.channel("wecom").send(wecom_conversation(self.user_key, user), [Reply(text)])
+
+    async def seen(self, user: str) -> list[str]:
+        return [shown.text.rstrip("\u200b\u200c") for shown in self.platform.member(user).screen]
+
+
+class KfHarness(Server):
+    """WeChat customer service through the fake platform."""
+
+    async def open(self, dialogue: Dialogue) -> None:
+        if not hasattr(self, "platform"):
+            self.platform = FakeKf(CorpAccount(), SystemClock(), self.http, f"{self.url}/kf/callback")
+            api = await self._left.enter_async_context(self.platform.serve("127.0.0.1", self.other_port))
+            self.settings = with_kf(self.settings, self.platform.account, api)
+        await super().open(dialogue)
+
+    async def say(self, user: str, text: str, key: str) -> None:
+        await self.platform.say(user, text, f"msg{key}")
+
+    async def forge(self, user: str, text: str) -> int:
+        forger = FakeKf(CorpAccount(token="forged"), SystemClock(), self.http, self.platform.callback_url)
+        return (await forger.attempt(forger.wrap(forger.compose())))[0]
+
+    async def push(self, user: str, text: str) -> None:
+        item = Item("x", Place(FakeKf.account_id, user), 0, CUSTOMER)
+        await self.channel("kf").send(kf_conversation(self.user_key, item), [Reply(text)])
+
+    async def seen(self, user: str) -> list[str]:
+        return [shown.text for shown in self.platform.phones.of(user).screen]
 
 
 class WebHarness(Server):
@@ -238,6 +297,18 @@ class TestWechat(ChannelContract):
     """The official account."""
 
     kind = WechatHarness
+
+
+class TestWecom(ChannelContract):
+    """A WeCom application."""
+
+    kind = WecomHarness
+
+
+class TestCustomerService(ChannelContract):
+    """WeChat customer service."""
+
+    kind = KfHarness
 
 
 class TestWeb(ChannelContract):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.platform_texts import load_platform_texts
 from connectors.rich import compose, groups, number_in, split_text
 from connectors.types import Event, EventType
-from connectors.wechat.api import _button
+from connectors.wechat.api import menu_button
 from connectors.wechat.passive import Pulse
 from core.clock import VirtualClock
 from core.errors import KnowledgeError
@@ -135,12 +135,13 @@ def test_the_menu_fits_the_platform() -> None:
         assert len(entry.items) <= 5
         assert bool(entry.say) != bool(entry.items)
         assert all(len(item.name) <= 8 and item.say for item in entry.items)
-        assert _button(entry)["name"] == entry.name
+        assert menu_button(entry)["name"] == entry.name
 
 
 def test_a_missing_sentence_is_named(tmp_path: Path) -> None:
     """A file without one of the sentences does not start the process."""
     path = tmp_path / "platforms.yml"
-    path.write_text("notices: {image: 好}\nchoose: a\nsource: b\noriginal: c\nsaid: {}\nmenu: []\n", "utf-8")
+    words = "choose: a\npick: a\nsource: b\noriginal: c\nopen_original: d\nchosen: e\n"
+    path.write_text(f"notices: {{image: 好}}\n{words}said: {{}}\nmenu: []\n", "utf-8")
     with pytest.raises(KnowledgeError, match="voice_long"):
         load_platform_texts({}, path)
