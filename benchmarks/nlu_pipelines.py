@@ -3,7 +3,7 @@
     python -m benchmarks.nlu_pipelines [--without-stock]
 
 ``nlu_data`` is the training split, ``tests/data/eval/nlu.jsonl`` the test split; the noised column uses
-the same lines through ``bot.evaluation.noise``. Each pipeline trains in a process of its own, so that
+the same lines through ``bot.chinese.noise``. Each pipeline trains in a process of its own, so that
 memory is its own; the stock one is Rasa's default for Chinese: Jieba, CountVectors, DIET.
 """
 
@@ -82,7 +82,7 @@ def main() -> None:
 
 def _lines() -> tuple[list[str], list[str], list[str]]:
     from bot.evaluation.files import read_utterances
-    from bot.evaluation.noise import noisy
+    from bot.chinese.noise import noisy
 
     items = read_utterances([TEST])
     texts = [item.text for item in items]

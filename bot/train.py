@@ -19,7 +19,7 @@ from core.errors import ModelError, NuanyeError
 from core.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-INPUTS = ("config.yml", "nlu_data", "dialogues", "bot/components", "bot/chinese")
+INPUTS = ("config.yml", "nlu_data", "dialogues", "bot/components", "bot/chinese", "bot/retrieval/embed.py")
 _SUFFIXES = {".yml", ".yaml", ".txt", ".py"}
 
 

@@ -23,6 +23,16 @@ from core.types import CallAction, Disposition, TurnEvent
 
 _WISHES = frozenset({"give_job", "start_intention"})
 _DISTRESS = re.compile(r"难受|没人要|冇人(?:请|要)|走投无路|撑不住|好惨|心慌|绝望|睡不着|瞓唔着")
+# Said at any confidence that an intent may have; whoever is in danger is heard before.
+_COURTESIES = {
+    "greet": "utter_greet",
+    "goodbye": "utter_goodbye",
+    "thanks": "utter_thanks",
+    "help": "utter_help",
+    "bot_challenge": "utter_bot",
+    "anger": "utter_calm_idle",
+    "cancel": "utter_nothing_to_cancel",
+}
 _PLAIN = {
     "affirm": "utter_help",
     "deny": "utter_ok_idle",
@@ -94,6 +104,8 @@ def _courtesy(heard: Heard) -> str:
     """Return the response that needs no search, ``""`` when none fits."""
     if _DISTRESS.search(heard.text):
         return "utter_comfort"
+    if heard.intent in _COURTESIES:
+        return _COURTESIES[heard.intent]
     if heard.sure(heard.intent, 0.4) and heard.intent in _PLAIN:
         return _PLAIN[heard.intent]
     return "utter_out_of_scope" if heard.sure("out_of_scope", 0.5) else ""

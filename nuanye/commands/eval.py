@@ -148,7 +148,7 @@ def noise(
 ) -> None:
     """把句子变成听错的样子，写到标准输出 · make lines look misheard, written to stdout."""
     from bot.evaluation.files import read_lines
-    from bot.evaluation.noise import noisy
+    from bot.chinese.noise import noisy
     from core.errors import BadInput
 
     for number, raw in read_lines(file):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.chinese.noise import alike, near, noisy
 from bot.chinese.pinyin import syllable, syllable_cost
 from bot.evaluation.files import Question, Utterance, read_questions, read_utterances
 from bot.evaluation.known import known_texts, training_examples
@@ -21,7 +22,6 @@ from bot.evaluation.metrics import (
     per_label,
 )
 from bot.evaluation.nlu import Parsed, summarise_nlu
-from bot.evaluation.noise import alike, near, noisy
 from bot.evaluation.overlap import LIMIT, twins
 from bot.evaluation.policy import ask, summarise_policy
 from bot.knowledge import load_entries

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bot.chinese.noise import noisy
 from bot.evaluation.files import Question, read_questions
-from bot.evaluation.noise import noisy
 from bot.evaluation.policy import ask, summarise_policy
 from bot.knowledge import load_entries
 from bot.knowledge.loader import load_out_of_scope
