@@ -21,7 +21,7 @@ EXAMPLES = {
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NUANYE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("NUANYE_CACHE_DIR", str(tmp_path))
     return tmp_path
 
 
