@@ -31,6 +31,7 @@ _GROUPS = {
     "results": ("nuanye.commands.results", "app", "结果队列 · the results queue"),
     "simulate": ("nuanye.commands.simulate", "simulate", "模拟一个月的外呼 · a month on virtual time"),
     "staff": ("nuanye.commands.staff", "app", "工作人员账号 · staff accounts"),
+    "wecom": ("nuanye.commands.wecom", "app", "企业微信、微信客服 · WeCom and WeChat customer service"),
     "wechat": ("nuanye.commands.wechat", "app", "微信公众号 · the WeChat official account"),
     "up": ("nuanye.commands.up", "up", "启动全部服务 · start everything"),
 }

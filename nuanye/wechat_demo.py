@@ -36,12 +36,12 @@ async def run_wechat_demonstration(settings: Settings, report: Report) -> dict[s
         await open_store(settings) as ledger,
     ):
         platform = FakeWechat(Account(), SystemClock(), http)
-        async with platform.serve("127.0.0.1", _free_port()) as api_url:
+        async with platform.serve("127.0.0.1", free_port()) as api_url:
             parts = Parts(redis, HttpDialogue(http, settings.dialogue_base_url), ledger, http=http)
             runner = web.AppRunner(make_app(_with_account(settings, platform.account, api_url), parts))
             await runner.setup()
             try:
-                port = _free_port()
+                port = free_port()
                 await web.TCPSite(runner, "127.0.0.1", port).start()
                 platform.callback_url = f"http://127.0.0.1:{port}/wechat/callback"
                 status, echo = await platform.verify("demo")
@@ -95,7 +95,8 @@ def _with_account(settings: Settings, account: Account, api_url: str) -> Setting
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

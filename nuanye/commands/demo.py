@@ -12,11 +12,16 @@ import typer
 from core.settings import load_settings
 from nuanye.commands._common import print_json
 
+_PLATFORMS = {"wechat": "公众号", "wecom": "企业微信", "kf": "微信客服"}
+
 
 def demo(
     what: Annotated[
         str,
-        typer.Argument(metavar="[wechat]", help="wechat：在模拟的微信平台上对话 · on a fake WeChat platform"),
+        typer.Argument(
+            metavar="[wechat|wecom|kf]",
+            help="公众号、企业微信、微信客服：在模拟的平台上对话 · a conversation on a fake platform",
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")] = False,
 ) -> None:
@@ -42,16 +47,21 @@ def demo(
 
 
 def _platform(name: str, as_json: bool) -> None:
-    if name != "wechat":
-        raise typer.BadParameter("wechat")
+    if name not in _PLATFORMS:
+        raise typer.BadParameter(" / ".join(_PLATFORMS))
+    from nuanye.corp_demo import run_corp_demonstration
     from nuanye.wechat_demo import run_wechat_demonstration
 
-    report = asyncio.run(run_wechat_demonstration(load_settings(os.environ), _progress))
+    settings = load_settings(os.environ)
+    if name == "wechat":
+        report = asyncio.run(run_wechat_demonstration(settings, _progress))
+    else:
+        report = asyncio.run(run_corp_demonstration(name, settings, _progress))
     if as_json:
         print_json(report)
         return
     for step in report["conversation"]:
-        print(f"居民（{step['act']}）：{step['said']}\n公众号：{step['reply']}\n")
+        print(f"居民（{step['act']}）：{step['said']}\n{_PLATFORMS[name]}：{step['reply']}\n")
 
 
 def _progress(line: str) -> None:
