@@ -212,7 +212,8 @@ async def storm(platform: FakeWechat, dialogue: BenchDialogue, messages: int) ->
 def mutated(genuine: Request, dice: random.Random) -> Request:
     """Change a parameter, or the bytes of what is encrypted: one changed, some cut off, some added."""
     if dice.random() < 0.4:
-        name = dice.choice(["signature", "timestamp", "nonce", "msg_signature"])
+        signed = ("signature", "timestamp", "nonce", "msg_signature")
+        name = dice.choice([name for name in signed if name in genuine.query])
         value = list(genuine.query[name])
         place = dice.randrange(len(value))
         value[place] = dice.choice([sign for sign in "0123456789abcdefX" if sign != value[place]])

@@ -37,6 +37,11 @@ async def _parse(texts: Sequence[str], path: Path) -> tuple[Parsed, ...]:
     agent = Agent.load(str(path))
     if agent.processor is None:
         raise ModelError(f"{path.name} cannot be loaded", hint="python -m bot.train")
+    return await parse_with(agent, texts)
+
+
+async def parse_with(agent: Any, texts: Sequence[str]) -> tuple[Parsed, ...]:
+    """Parse one text after another with a loaded agent, and time each."""
     await agent.parse_message("你好")  # dictionaries load at the first message
     parsed = []
     for text in texts:
