@@ -21,6 +21,7 @@ MAX_BYTES = 20_000_000
 MAX_ROWS = 50_000
 MAX_CELL_CHARS = 200
 MAX_PROBLEMS = 1_000
+_VARIABLE = "变量:"
 
 _NAME_HEADERS = frozenset({"姓名", "名字", "name"})
 _ADDRESS_HEADERS = frozenset(
@@ -49,7 +50,7 @@ class ImportedList:
 def read_list(data: bytes) -> ImportedList:
     """Read a CSV list: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030.
 
-    Needs a name and an address column; 区 and the known facts are optional.
+    Needs a name and an address column; 区, the known facts and ``变量:…`` columns are optional.
 
     Raises:
         TooLarge: more than ``MAX_BYTES`` or ``MAX_ROWS``.
@@ -107,7 +108,13 @@ def _column_key(title: str) -> str:
     ):
         if lowered in titles:
             return key
-    return title if title in _FACTS else ""
+    return title if title in _FACTS or _variable_of(title) else ""
+
+
+def _variable_of(title: str) -> str:
+    """Return the name of a script's variable: ``变量:期数`` → ``期数``; ``""`` for another column."""
+    name = title.removeprefix(_VARIABLE)
+    return "" if name == title else name.strip()[:40]
 
 
 def _read_rows(
@@ -149,7 +156,12 @@ def _contact(cells: Mapping[str, str]) -> Contact:
     district = cells.get("district", "")
     if district:
         facts["district"] = district = read_words(district)
-    return Contact(name, read_address(cells["address"]), district, facts)
+    variables = {
+        variable: read_words(cell)
+        for title, cell in cells.items()
+        if cell and (variable := _variable_of(title))
+    }
+    return Contact(name, read_address(cells["address"]), district, facts, variables)
 
 
 def _pay(text: str) -> dict[str, Any]:

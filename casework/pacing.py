@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from casework.plans import CampaignPlan
 
 MAX_RATE_WINDOW = timedelta(seconds=60)
+_BURST, _STRETCH = timedelta(seconds=1), timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,14 @@ class Pacer:
         return limit - self._callers[caller] if limit else 1_000_000 - self._callers[caller]
 
     def _keeps(self, per_second: float, begun: Iterable[datetime]) -> bool:
-        """Whether one more call keeps the rate, counted over a second, or the time one call takes."""
+        """Whether one more call keeps the rate: in a burst, rounded up, and over ten seconds, exactly."""
         if not per_second:
             return True
-        window = min(timedelta(seconds=max(1.0, 1 / per_second)), MAX_RATE_WINDOW)
-        allowed = max(1, int(per_second * window.total_seconds()))
-        return sum(at > self._now - window for at in begun) < allowed
+        times = list(begun)
+        long = max(_STRETCH, min(MAX_RATE_WINDOW, timedelta(seconds=1 / per_second)))
+        for window in (_BURST, long):
+            exact = per_second * window.total_seconds()
+            allowed = math.ceil(exact) if window is _BURST else max(1, int(exact))
+            if sum(at > self._now - window for at in times) >= allowed:
+                return False
+        return True

@@ -70,6 +70,7 @@ class CampaignPlan:
     script: str = ""
     variants: tuple[Variant, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    register_variables: Mapping[str, str] = field(default_factory=dict)  # name -> column of the register
     hours: Hours = OFFICE_HOURS
     redial: Mapping[Disposition, Redial] = field(default_factory=dict)
     max_attempts: int = MAX_ATTEMPTS

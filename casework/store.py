@@ -8,7 +8,7 @@ from types import TracebackType
 import sqlalchemy as sa
 
 from casework import schema
-from casework.campaigns import Campaigns
+from casework.audiences import Audiences
 from casework.database import Database, database_file
 from casework.handout import Handout
 from casework.outbox import Outbox
@@ -23,7 +23,7 @@ from core.secret import SECRET_FILE, load_secret, load_secret_file
 from core.settings import Settings
 
 
-class Store(Handout, Outbox, Reading, Campaigns, Proof, Register, Staff):
+class Store(Handout, Outbox, Reading, Audiences, Proof, Register, Staff):
     """Everything casework keeps, by topic: see the base classes.
 
     Satisfies ``CallLedger`` and ``ResultLedger``. Use as an async context manager or ``close``.

@@ -91,8 +91,10 @@ class Conversation:
 
     async def run(self) -> None:
         """Talk until the conversation, the far end or our own trouble ends it."""
-        callee = self._notes.task.callee
-        known = {"name": callee.name, "facts": dict(self._notes.task.facts), "agency": self._parts.agency}
+        task = self._notes.task
+        known = {"name": task.callee.name, "facts": dict(task.facts), "agency": self._parts.agency}
+        if task.script or task.variant or task.variables:
+            known |= {"script": task.script, "variant": task.variant, "variables": dict(task.variables)}
         answer = await self._ask(TurnEvent.CALL_ANSWERED, "", metadata=known)
         await self._lift_pause()
         while answer is not None:

@@ -10,6 +10,7 @@ import typer
 from core.errors import BadInput
 from core.titles import DISPOSITIONS
 from core.types import Disposition
+from nuanye.commands import campaign_plans
 from nuanye.commands._common import print_json, with_store
 
 if TYPE_CHECKING:
@@ -26,8 +27,14 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
 CampaignId = Annotated[str, typer.Argument(metavar="ID", help="任务编号 · the campaign's id")]
 
+PlanOption = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="PLAN.yaml", help="任务方案，见 docs/campaigns.md · the campaign's plan"),
+]
+
 _STATES = {
     "draft": "导入中",
+    "ready": "待启动",
     "running": "进行中",
     "paused": "已暂停",
     "stopped": "已停止",
@@ -50,9 +57,11 @@ def start(
     skip_bad_rows: Annotated[
         bool, typer.Option("--skip-bad-rows", help="跳过有问题的行 · leave out rows with problems")
     ] = False,
+    plan_file: PlanOption = None,
     as_json: AsJson = False,
 ) -> None:
     """导入名单并开始呼叫。名单有问题时逐行指出，默认一行也不呼叫。"""
+    plan_data = campaign_plans.bytes_of(plan_file) if plan_file else None
     imported = _read(list_csv)
     for problem in imported.problems:
         typer.echo(f"第 {problem.line} 行：{problem.reason}", err=True)
@@ -63,7 +72,9 @@ def start(
         )
 
     async def work(store: Store) -> Campaign:
-        return await store.start_campaign(name or list_csv.stem, imported.contacts, ignore_window=now)
+        named, plan = await campaign_plans.plan_from(store, plan_data)
+        title = name or named or list_csv.stem
+        return await store.start_campaign(title, imported.contacts, ignore_window=now, plan=plan)
 
     _show_start(with_store(work), imported, as_json)
 
@@ -124,6 +135,11 @@ def show(campaign_id: CampaignId, as_json: AsJson = False) -> None:
     )
     for disposition, count in sorted(progress.dispositions.items(), key=lambda item: -item[1]):
         print(f"  {DISPOSITIONS[Disposition(disposition)]}\t{count}")
+    for variant, endings in sorted(progress.variants.items()):
+        done = endings.get("completed", 0)
+        print(f"话术 {variant}：已结束 {sum(endings.values())}，完成 {done}")
+    if progress.campaign.pause_reason:
+        print("已自动暂停：近期通话失败过多。查明原因后用 nuanye campaign resume 继续。")
     if progress.next_due is not None:
         print(f"下一次呼叫：{progress.next_due.astimezone().strftime('%Y-%m-%d %H:%M')}")
 
@@ -164,3 +180,6 @@ def _read(path: Path) -> ImportedList:
     except OSError as error:
         raise BadInput(f"the list cannot be read ({type(error).__name__})", hint="check the path") from None
     return read_list(data)
+
+
+campaign_plans.add_to(app)

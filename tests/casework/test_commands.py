@@ -279,3 +279,67 @@ def test_contact_limits_are_shown_and_changed(run: Run) -> None:
     assert _json(run, "contacts", "limits", "--json") == changed
     for arguments in (("--day", 9), ("--hours", "18:00-09:00"), ("--hours", "always")):
         assert run("contacts", "limits", *arguments)[0] == 1
+
+
+PLAN = """
+name: 方案测试
+variants: [{name: A}, {name: B}]
+hours: {周一至周日: 09:00-20:00}
+audience: {districts: [天河区]}
+"""
+
+
+def test_a_campaign_from_the_register(run: Run, tmp_path: Path) -> None:
+    """audience counts, prepare freezes, test tries one number, change, launch; lines are limited."""
+    register, plan = tmp_path / "名册.csv", tmp_path / "plan.yaml"
+    register.write_text("姓名,手机号码,区\n陈小明,13800138001,天河区\n李桂芳,13800138002,荔湾区\n")
+    plan.write_text(PLAN)
+    _json(run, "register", "import", register, "--json")
+    assert _json(run, "campaign", "audience", plan, "--json")["districts"] == {"天河区": 1}
+    prepared = _json(run, "campaign", "prepare", plan, "--json")
+    campaign = prepared["campaign"]
+    assert (campaign["name"], campaign["state"], prepared["persons"]) == ("方案测试", "ready", 1)
+    tried = _json(run, "campaign", "test", campaign["campaign_id"], "13800138009", "--variant", "B", "--json")
+    assert tried["name"] == "方案测试（测试）"
+    plan.write_text(PLAN + "priority: 9\n")
+    _json(run, "campaign", "change", campaign["campaign_id"], plan, "--json")
+    assert _json(run, "campaign", "launch", campaign["campaign_id"], "--json")["state"] == "running"
+    shown = _json(run, "campaign", "show", campaign["campaign_id"], "--json")
+    assert (shown["planned"], shown["campaign"]["plan"]["priority"]) == (1, 9)
+    lines = ("campaign", "lines", "--trunk", 30, "--caller", "02083330001=10", "--json")
+    assert _json(run, *lines)["callers"] == {"02083330001": 10}
+    assert _json(run, "campaign", "lines", "--per-second", 2.5, "--json")["trunk"] == 30
+
+
+def test_plans_that_cannot_be_are_refused(run: Run, tmp_path: Path, list_csv: Path) -> None:
+    """Bad plans, plans without an audience, unknown ids and impossible lines: status 1 and a code."""
+    broken, bare = tmp_path / "broken.yaml", tmp_path / "bare.yaml"
+    broken.write_text("hours: never")
+    bare.write_text("priority: 3")
+    for arguments in (
+        ("campaign", "audience", broken),
+        ("campaign", "audience", bare),
+        ("campaign", "prepare", bare),
+        ("campaign", "prepare", tmp_path / "none.yaml"),
+        ("campaign", "start", list_csv, "--plan", broken),
+        ("campaign", "launch", "cmp_none"),
+        ("campaign", "test", "cmp_none", "13800138009"),
+        ("campaign", "test", "cmp_none", "12"),
+        ("campaign", "change", "cmp_none", bare),
+        ("campaign", "lines", "--caller", "many"),
+        ("campaign", "lines", "--trunk", "-1"),
+    ):
+        status, out, err = run(*arguments)
+        assert (status, out) == (1, ""), arguments
+        assert "input.invalid" in err
+
+
+def test_a_list_starts_under_a_plan_with_its_variables(run: Run, tmp_path: Path, list_csv: Path) -> None:
+    """The plan's name and priority are taken; a column 变量:… is no ignored column."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("name: 二期\npriority: 8")
+    list_csv.write_text("姓名,手机号码,变量：期数,喜好\n陈小明,13800138001,第二期,茶\n")
+    started = _json(run, "campaign", "start", list_csv, "--plan", plan, "--json")
+    assert (started["name"], started["ignored_columns"]) == ("二期", ["喜好"])
+    shown = _json(run, "campaign", "show", started["campaign_id"], "--json")
+    assert shown["campaign"]["plan"]["priority"] == 8
