@@ -82,6 +82,7 @@ class Rig:
         self.recognizer: Recognizer = ScriptedRecognizer(self.transport.words)
         self.limits = SessionLimits()
         self.recordings: Path | None = None
+        self.task = TASK
         self.during: Callable[[CallSession], None] | None = None
 
     def call(self) -> CallStory:
@@ -99,7 +100,7 @@ class Rig:
                 transfer_to="sip:staff@127.0.0.1",
                 recordings_dir=self.recordings,
             )
-            session = CallSession(equipment, TASK)
+            session = CallSession(equipment, self.task)
             if self.during is not None:
                 self.during(session)
             return await session.run()
@@ -112,6 +113,21 @@ class Rig:
 
 def said(story: CallStory, speaker: str) -> list[str]:
     return [item.text for item in story.utterances if item.speaker == speaker]
+
+
+def test_the_dialogue_is_told_script_variant_and_variables() -> None:
+    """What a campaign's plan says about this person stands beside the facts."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("是我本人")
+
+    dialogue = scripted(asked("identity", NOTICE, IDENTITY), BYE)
+    rig = Rig(resident, dialogue)
+    rig.task = replace(TASK, script="notice", variant="B", variables={"期数": "第二期"})
+    rig.call()
+
+    told = dialogue.turns[0].metadata
+    assert (told["script"], told["variant"], told["variables"]) == ("notice", "B", {"期数": "第二期"})
 
 
 def test_a_whole_call_from_the_notice_to_the_goodbye(tmp_path: Path) -> None:
