@@ -25,6 +25,7 @@ _ENGLISH = {name: i for i, name in enumerate(("mon", "tue", "wed", "thu", "fri",
 _SPAN = re.compile(r"(\d{1,2}):(\d\d)\s*[-–至]\s*(\d{1,2}):(\d\d)")  # as typed by people
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(m|h|d|分钟|小时|天)")
 _UNITS = {"m": 1, "分钟": 1, "h": 60, "小时": 60, "d": 1440, "天": 1440}
+_CALLER = re.compile(r"\+?[0-9]{3,20}")
 _RANGES = ("months_unemployed", "age", "graduate_years")
 _REGISTER = frozenset({"street", "graduate_year", "education", "registered_on", "birth_year"})
 _OPEN_END = 9999
@@ -208,6 +209,13 @@ def _register_variables(value: Any) -> Mapping[str, str]:
     return wanted
 
 
+def _callers(value: Any) -> tuple[str, ...]:
+    callers = tuple(from_plain(value, list[str]))
+    if not all(_CALLER.fullmatch(caller) for caller in callers):
+        raise ValueError("numbers of 3 to 20 digits, in quotation marks")
+    return callers
+
+
 def _strict(value: Any, kind: Any, keys: set[str]) -> Any:
     """Convert, and refuse keys that would be overlooked in silence."""
     for item in value if isinstance(value, list) else [value]:
@@ -249,7 +257,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "priority": _number(int, 1, 9),
     "max_lines": _number(int, 0, 100_000),
     "calls_per_second": _number(float, 0, 1000),
-    "callers": lambda value: tuple(from_plain(value, list[str])),
+    "callers": _callers,
     "ends": _ends,
     "guard": _guard,
     "audience": _audience,

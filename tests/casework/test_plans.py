@@ -142,6 +142,7 @@ def test_a_full_plan_is_read_as_written() -> None:
         ("max_lines: -1", "max_lines"),
         ("calls_per_second: .nan", "calls_per_second"),
         ("callers: 3", "callers"),
+        ("callers: ['sip:x']", "3 to 20 digits"),
         ("max_attempts: true", "max_attempts"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from voice.transport.call import SipCall
 from voice.transport.endpoint import SipEndpoint
 from voice.transport.ports import PortRange
 from voice.transport.register import Registrar
+
+_CALLER = re.compile(r"\+?[0-9]{3,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ class SipTransport:
             host, port = parse_hostport(options.trunk)
             # Only the trunk may challenge us: a stranger could try passwords on the answer offline.
             ours = (target.host, target.port) == (host, port)
-            from_uri = f"sip:{options.credentials.user}@{format_addr(host, port)}" if ours else ""
+            user = task.caller if _CALLER.fullmatch(task.caller) else options.credentials.user
+            from_uri = f"sip:{user}@{format_addr(host, port)}" if ours else ""
         call = SipCall(
             self._endpoint, options.credentials.user, options.media_timeout_s, options.ring_timeout_s
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import re
 
@@ -78,6 +79,24 @@ async def test_a_challenged_call_proves_itself(status: str, ask: str, give: str,
     assert ";tag=challenge" not in header(second, "To")
     assert [header(ack, "CSeq") for ack in peer.requests("ACK")] == ["1 ACK", "2 ACK"]
     assert PASSWORD not in "".join(peer.got)
+
+
+@pytest.mark.parametrize(
+    ("caller", "shown"),
+    [("02083330001", "02083330001"), ("", USER), ("1>\r\nX-Evil: 1", USER), ("sip:x", USER)],
+)
+async def test_a_campaigns_calling_number_is_presented(caller: str, shown: str) -> None:
+    """From carries the task's number towards the trunk; what is no number is not sent."""
+
+    def script(text: str) -> list[str]:
+        return [reply(text, "486 Busy Here")] if text.startswith("INVITE") else []
+
+    task = dataclasses.replace(task_for("13800138000"), caller=caller)
+    async with raw_peer(script) as peer, trunk_of(peer) as ours, ours.dial(task) as call:
+        await story(call)
+    (invite,) = peer.requests("INVITE")
+    assert header(invite, "From").startswith(f"<sip:{shown}@127.0.0.1:{peer.port}>")
+    assert "X-Evil" not in invite
 
 
 @pytest.mark.parametrize("password", ["wrong", ""])
