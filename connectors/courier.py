@@ -38,6 +38,7 @@ _LEASE_MS = 60_000
 _SWEEP_S = 1.0
 _LONGEST_PAUSE_S = 60
 _CONCURRENT = 32
+_STOP_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +87,19 @@ class Courier:
     _service: list[asyncio.Task[None]] = field(default_factory=list)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_CONCURRENT))
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _stopping: bool = False
 
     async def start(self) -> None:
         """Begin to deliver, first what earlier processes left."""
         self._service = [asyncio.create_task(self._run()), asyncio.create_task(self._listen())]
 
     async def stop(self) -> None:
-        """Stop; what was not delivered stays due."""
-        await end_tasks([*self._service, *self._tasks.values()])
+        """Stop after the messages that are just being handed over; what was not delivered stays due."""
+        self._stopping = True
+        await end_tasks(self._service)
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=_STOP_S)
+        await end_tasks(self._tasks.values())
 
     async def _run(self) -> None:
         while True:
@@ -130,6 +136,11 @@ class Courier:
                 progress = await self.outgoing.begin(conversation_id, owner, self.lease_ms)
                 if progress is not None:
                     await self._deliver(conversation_id, owner, progress)
+        except asyncio.CancelledError:
+            # The next process need not wait for the lease to lapse.
+            with suppress(QueueError):
+                await self.outgoing.postpone(conversation_id, owner, 0)
+            raise
         except NuanyeError as error:
             _log.error("delivery_failed", code=error.code, reason=str(error))
         except Exception as error:  # noqa: BLE001 - supervised: the lease lapses and the sweep begins again
@@ -162,6 +173,9 @@ class Courier:
         done = Progress(after=group[-1].id)
         for part in range(progress.part, len(messages)):
             here = replace(progress, part=part)
+            if self._stopping:
+                await self.outgoing.postpone(conversation_id, owner, 0)
+                return None
             try:
                 if not await self._send_one(conversation_id, here, group, messages[part]):
                     await self._park(conversation_id, owner, seen, "no_window")

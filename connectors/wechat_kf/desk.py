@@ -5,7 +5,13 @@ from __future__ import annotations
 from redis.asyncio import Redis
 
 from connectors.redis_store import key_of
-from connectors.tencent.errors import NotPermitted, SendRefused
+from connectors.tencent.errors import (
+    NotPermitted,
+    PlatformError,
+    PlatformUnavailable,
+    SendRefused,
+    TokenRejected,
+)
 from connectors.wechat_kf.api import WITH_STAFF, KfApi, SessionState
 from connectors.wechat_kf.wire import CODE_MS, Place
 from core.logs import get_log
@@ -29,7 +35,16 @@ class Desk:
     async def with_staff(self, conversation_id: str, place: Place) -> bool:
         """Tell whether staff answer now, or the customer waits for them."""
         known = await self.known(conversation_id)
-        return await self.refresh(conversation_id, place) if known is None else known
+        if known is not None:
+            return known
+        try:
+            return await self.refresh(conversation_id, place)
+        except (PlatformUnavailable, TokenRejected, NotPermitted):
+            raise
+        except PlatformError as error:
+            # Of this customer the platform will never say more; the others must not wait for it.
+            _log.warning("state_not_known", code=error.code, reason=str(error))
+            return False
 
     async def known(self, conversation_id: str) -> bool | None:
         """Tell the same without asking the platform; ``None``: it is not known here."""

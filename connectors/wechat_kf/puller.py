@@ -141,10 +141,10 @@ class Puller:
                 await asyncio.sleep(_SWEEP_S)
                 return False
         try:
-            since_s = await self._since(news.account)
             while True:
                 with redis_errors():
                     cursor = _text(await self._redis.get(keys[1]))
+                since_s = await self._since(news.account, first=not cursor)
                 page = await self._page(news, cursor)
                 for entry in page.entries:
                     await self._take(entry, since_s)
@@ -157,14 +157,14 @@ class Puller:
             with suppress(QueueError), redis_errors():
                 await self._release(keys=keys[:1], args=[owner])
 
-    async def _since(self, account: str) -> int:
-        first = int(self._clock.now().timestamp()) - _FIRST_S
+    async def _since(self, account: str, *, first: bool) -> int:
+        """Return when the account was first read, as long as what was sent before may still turn up."""
+        key, now = _key(account, "since"), int(self._clock.now().timestamp())
         with redis_errors():
-            key = _key(account, "since")
-            known = await self._redis.set(key, first, nx=True, get=True, ex=_HISTORY_S)
-            if known is not None:
-                await self._redis.expire(key, _HISTORY_S)
-        return int(known or first)
+            if first:
+                await self._redis.set(key, now - _FIRST_S, nx=True, ex=_HISTORY_S)
+            known = await self._redis.get(key)
+        return int(known or 0)
 
     async def _page(self, news: News, cursor: str) -> Page:
         try:

@@ -153,6 +153,23 @@ async def test_a_malformed_entry_does_not_stop_the_rest(open_service: OpenServic
     assert service.texts() == ["答问"]
 
 
+async def test_a_customer_whose_state_is_refused_does_not_stop_the_rest(open_service: OpenService) -> None:
+    """The platform will not say who serves one customer: the bot answers, and so it does the next one."""
+    service = await open_service(ScriptedDialogue(echo))
+    handlers = service.platform.api.handlers
+    state = handlers["kf/service_state/get"]
+
+    async def refusing(request: web.Request, body: dict[str, object]) -> web.Response:
+        return error(40096) if body["external_userid"] == "wm1" else await state(request, body)
+
+    handlers["kf/service_state/get"] = refusing
+    await service.platform.say("wm1", "一")
+    await service.platform.say("wm2", "二")
+    await service.shown(1, "wm1")
+    await service.shown(1, "wm2")
+    assert (service.texts("wm1"), service.texts("wm2")) == (["答一"], ["答二"])
+
+
 async def test_a_stalled_core_delays_no_acknowledgement(open_service: OpenService) -> None:
     """While the core answers nobody, callbacks are acknowledged within a second and answered later."""
     dialogue = GatedDialogue(script=echo)

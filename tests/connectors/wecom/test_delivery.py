@@ -105,6 +105,28 @@ async def test_a_process_that_stops_leaves_the_answer_to_the_next(open_corp: Ope
     assert corp.texts() == ["答问"]
 
 
+async def test_a_process_that_stops_in_mid_delivery_is_not_waited_for(open_corp: OpenCorp) -> None:
+    """The platform hangs, the process ends: the next one sends at once, not when the lease has lapsed."""
+    corp = await open_corp(ScriptedDialogue(echo))
+    handlers = corp.platform.api.handlers
+    taken, hanging = handlers["message/send"], asyncio.Event()
+
+    async def hang(_request: web.Request, _body: dict[str, object]) -> web.Response:
+        hanging.set()
+        await asyncio.sleep(60)
+        return error(-1)
+
+    handlers["message/send"] = hang
+    await corp.platform.say(USER, "问")
+    await hanging.wait()
+    await corp.first.cleanup()
+    handlers["message/send"] = taken
+    await corp.start(ScriptedDialogue(echo))
+    await corp.shown(1, within_s=5)
+    await corp.quiet()
+    assert corp.texts() == ["答问"]
+
+
 async def test_a_revoked_token_is_replaced_in_mid_conversation(open_corp: OpenCorp) -> None:
     """The next answer is sent although every token was revoked."""
     corp = await open_corp(ScriptedDialogue(echo))
