@@ -147,8 +147,8 @@ def noise(
     seed: Annotated[int, typer.Option("--seed", help="随机种子 · same seed, same noise")] = 7,
 ) -> None:
     """把句子变成听错的样子，写到标准输出 · make lines look misheard, written to stdout."""
-    from bot.evaluation.files import read_lines
     from bot.chinese.noise import noisy
+    from bot.evaluation.files import read_lines
     from core.errors import BadInput
 
     for number, raw in read_lines(file):
