@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from core.types import Answer, Button, ConversationState, Source, Turn
+from core.types import Answer, Button, CallAction, Source, Turn
 
 START_CURSOR = "0-0"
 
@@ -35,7 +35,7 @@ class Event:
 
     ``id`` is given by the log and is the cursor to continue after; ``message_id`` is the turn that
     the entry is, or answers. An answer of several replies is stored whole, numbered ``index`` of
-    ``of``. On its last reply, ``handover``: the citizen wants a person; ``completed`` and ``policy_ids``
+    ``of``. On its last reply, ``handover``: a person is to take over; ``completed`` and ``policy_ids``
     are those of the conversation state.
     """
 
@@ -75,11 +75,6 @@ class Limits:
     log_length: int = 500
 
 
-def wants_person(state: ConversationState) -> bool:
-    """Tell whether this very turn asked for staff; the mark in ``needs_review`` stays for later turns."""
-    return state.intent == "human" and "human_requested" in state.needs_review
-
-
 def reply_events(turn: Turn, answer: Answer, at: datetime) -> tuple[Event, ...]:
     """Turn the dialogue core's answer into the entries that the log keeps."""
     last = len(answer.replies) - 1
@@ -93,7 +88,7 @@ def reply_events(turn: Turn, answer: Answer, at: datetime) -> tuple[Event, ...]:
             sources=reply.sources,
             index=index,
             of=last + 1,
-            handover=index == last and wants_person(answer.state),
+            handover=reply.call is CallAction.TRANSFER,
             completed=answer.state.completed if index == last else "",
             policy_ids=answer.state.policy_ids if index == last else (),
         )

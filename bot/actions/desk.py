@@ -133,10 +133,9 @@ def _human(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard) -> 
     say(dispatcher, Say("utter_human"), heard)
     reviews = list(dict.fromkeys([*(tracker.get_slot("needs_review") or []), "human_requested"]))
     slots: dict[str, Any] = {"needs_review": reviews}
-    call = CallAction.CONTINUE
     if heard.channel == PHONE:
-        slots["disposition"], call = Disposition.TRANSFERRED.value, CallAction.TRANSFER
-    slots["outcome"] = outcome(heard, call=call)
+        slots["disposition"] = Disposition.TRANSFERRED.value
+    slots["outcome"] = outcome(heard, call=CallAction.TRANSFER)
     return changes(tracker, slots)
 
 

@@ -93,7 +93,7 @@ def _human(memo: Memo, phone: bool) -> Step:
             else (*memo.needs_review, "human_requested")
         )
         memo = replace(memo, needs_review=review)
-        return Step(memo, (Say("utter_human"), ask(memo)))
+        return Step(memo, (Say("utter_human"), ask(memo)), call=CallAction.TRANSFER)
     memo = _noted(memo, Disposition.TRANSFERRED, "human_requested")
     closed = replace(memo, open_question="", activity="ended")
     return Step(closed, (Say("utter_transfer"),), call=CallAction.TRANSFER)
@@ -106,7 +106,8 @@ def _crisis(memo: Memo, phone: bool) -> Step:
         closed = replace(memo, open_question="", activity="ended")
         return Step(closed, (Say("utter_crisis"),), call=CallAction.TRANSFER)
     memo = replace(memo, needs_review=tuple(dict.fromkeys((*memo.needs_review, "crisis"))))
-    return Step(replace(memo, activity="", open_question=""), (Say("utter_crisis"),))
+    alone = replace(memo, activity="", open_question="")
+    return Step(alone, (Say("utter_crisis"),), call=CallAction.TRANSFER)
 
 
 def _anger(memo: Memo, phone: bool) -> Step:

@@ -43,9 +43,14 @@ async def test_small_talk_in_chat(person: Maker, line: str, intent: str, word: s
 
 
 async def test_asking_for_a_person_is_noted_for_staff(person: Maker) -> None:
-    """The state says that somebody wants a human."""
-    answer = await person("web").says("找人工")
+    """The state says that somebody wants a human, the reply that one is to take over, and only that reply."""
+    asking = person("kf")
+    answer = await asking.says("找人工")
     assert "human_requested" in answer.state.needs_review
+    assert answer.replies[-1].call is CallAction.TRANSFER
+    assert "请稍等" in answer.replies[0].text
+    later = await asking.says("失业登记怎么办？")
+    assert later.replies[-1].call is CallAction.CONTINUE
 
 
 async def test_a_policy_question_is_answered_with_its_source_and_a_follow_up_keeps_the_policy(

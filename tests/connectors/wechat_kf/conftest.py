@@ -21,7 +21,7 @@ from connectors.wechat_kf.channel import KfChannel
 from core.clock import SystemClock
 from core.interfaces import Dialogue
 from core.settings import Settings
-from core.types import Answer, ConversationState, Reply, Turn
+from core.types import Answer, CallAction, Reply, Turn
 from tests.connectors.conftest import QUICK, ListLedger
 from tests.connectors.script import script
 from tests.connectors.wechat.conftest import FakeHearing
@@ -33,8 +33,7 @@ USER = "wmAbC_0123456789-fictional"
 def with_person(turn: Turn) -> Answer:
     """The script, with somebody who asks for a person."""
     if turn.text == "找人工":
-        state = ConversationState(intent="human", needs_review=("human_requested",))
-        return Answer((Reply("好的，我帮您找工作人员。"),), state)
+        return Answer((Reply("好的，我帮您找工作人员。", call=CallAction.TRANSFER),))
     return script(turn)
 
 
