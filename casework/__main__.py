@@ -1,4 +1,4 @@
-"""`python -m casework`: dispatcher and results relay, until SIGTERM or SIGINT."""
+"""`python -m casework`: dispatcher, results relay and feedback intake, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from redis.asyncio import Redis
 
 from casework.dispatcher import Dispatcher
+from casework.intake import Intake
 from casework.leadership import Leadership
 from casework.relay import Relay
 from casework.store import open_store
@@ -18,9 +19,9 @@ from core.errors import QueueError, StorageError
 from core.logs import get_log
 from core.process import beat, run_process
 from core.settings import Settings
-from core.streams import CALLS_STREAM, RedisStreamQueue
+from core.streams import CALLS_STREAM, FEEDBACK_STREAM, RedisStreamQueue
 from core.tasks import until_stop
-from core.types import CallTask
+from core.types import CallTask, Feedback
 
 LAST_RELAY_S = 3.0
 
@@ -35,6 +36,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     async with await open_store(settings) as store, redis:
         relay = Relay(store, redis)
         queue = RedisStreamQueue(redis, CALLS_STREAM, CallTask)
+        intake = Intake(store, RedisStreamQueue(redis, FEEDBACK_STREAM, Feedback), owner)
         dispatcher = Dispatcher(store, redis, queue, Leadership(store, redis, owner, clock), clock)
 
         async def status() -> dict[str, bool]:
@@ -44,6 +46,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         _log.info("started", owner=owner)
         async with asyncio.TaskGroup() as group:
             group.create_task(until_stop(relay.run(stop), stop))
+            group.create_task(until_stop(intake.run(stop), stop))
             group.create_task(until_stop(dispatcher.run(stop), stop))
             beating = beat(redis, f"nuanye:alive:casework:{owner}", status, stop)
             group.create_task(until_stop(beating, stop))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from casework import schema
-from casework.repository import Repository
-from casework.types import AttemptState, Reconciliation
+from casework.balance import Balance
+from casework.feedback import Feedbacks
 from core.codec import from_json
 from core.types import Result
 
@@ -23,8 +23,8 @@ class OutboxRow:
     result: Result
 
 
-class Outbox(Repository):
-    """The relay's side of the outbox, and the counts that prove nothing is lost."""
+class Outbox(Balance, Feedbacks):
+    """The relay's side of the outbox."""
 
     async def waiting_results(self, limit: int = 100) -> tuple[OutboxRow, ...]:
         """Return what has not been published, in the order it was stored."""
@@ -82,48 +82,28 @@ class Outbox(Repository):
                     .values(published_at=None, entry_id="")
                 )
 
+    async def results_between(
+        self, since: datetime, until: datetime, *, after: str = "", limit: int = 1000
+    ) -> tuple[Result, ...]:
+        """Return stored results of a span of time, oldest first; ``after``: an id at ``since`` itself."""
+        results = schema.results
+        beyond = sa.and_(results.c.at == since, results.c.result_id > after)
+        query = (
+            sa.select(results.c.document)
+            .where(sa.or_(results.c.at > since, beyond), results.c.at < until)
+            .order_by(results.c.at, results.c.result_id)
+            .limit(limit)
+        )
+        async with self._db.read() as connection:
+            documents = (await connection.execute(query)).scalars().all()
+        return tuple(from_json(document, Result) for document in documents)
+
     async def entry_of(self, result_id: str) -> str:
         """Return the stream entry of a published result; empty while it waits."""
         outbox = schema.outbox
         query = sa.select(outbox.c.entry_id).where(outbox.c.result_id == result_id)
         async with self._db.read() as connection:
             return str((await connection.execute(query)).scalar() or "")
-
-    async def reconcile(self, campaign_id: str = "") -> Reconciliation:
-        """Count attempts, calls, results and publications, of one campaign or of all."""
-        attempts, calls, results, outbox = schema.attempts, schema.calls, schema.results, schema.outbox
-        mine = [attempts.c.campaign_id == campaign_id] if campaign_id else []
-        called = [calls.c.campaign_id == campaign_id] if campaign_id else []
-        of_calls = sa.select(calls.c.call_id).where(*called)
-        about = [results.c.source.in_(of_calls)] if campaign_id else []
-        has_call = sa.select(calls.c.call_id).where(calls.c.call_id == attempts.c.id).exists()
-
-        def count(table: sa.Table, *conditions: Any) -> Any:
-            return sa.select(sa.func.count()).select_from(table).where(*conditions).scalar_subquery()
-
-        def state(value: AttemptState, *conditions: Any) -> Any:
-            return count(attempts, attempts.c.state == value, *mine, *conditions)
-
-        published = outbox.join(results, results.c.result_id == outbox.c.result_id)
-        dialled = attempts.c.started_at.isnot(None)
-        columns = {
-            "planned": state(AttemptState.PLANNED),
-            "queued": state(AttemptState.QUEUED),
-            "running": state(AttemptState.RUNNING),
-            "dialled": count(attempts, dialled, *mine),
-            "ended": state(AttemptState.ENDED, attempts.c.disposition != ""),
-            "cancelled": state(AttemptState.ENDED, attempts.c.disposition == ""),
-            "calls_stored": count(calls, *called),
-            "results_stored": count(results, *about),
-            "published": count(published, outbox.c.published_at.isnot(None), *about),
-            "waiting": count(published, outbox.c.published_at.is_(None), *about),
-            "unaccounted": state(AttemptState.ENDED, dialled, ~has_call),
-        }
-        async with self._db.read() as connection:
-            row = (
-                await connection.execute(sa.select(*(value.label(key) for key, value in columns.items())))
-            ).one()
-        return Reconciliation(**{key: int(getattr(row, key)) for key in columns})
 
 
 def _entry_key(entry_id: str) -> tuple[int, int]:

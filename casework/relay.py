@@ -2,6 +2,7 @@
 
 A row is published first and marked after. A crash between the two would publish it twice, so the
 publishing script remembers each ``result_id`` for a day and answers a repeat with the first entry.
+The same script appends to the stream of the person's district: an entry is in both or in none.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from casework.routing import district_of, stream_of
 from casework.store import Store
 from core.codec import to_json
 from core.errors import QueueError, StorageError
@@ -30,6 +32,7 @@ _PUBLISH = """
 local known = redis.call('GET', KEYS[2])
 if known then return known end
 local entry = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'json', ARGV[1])
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'json', ARGV[1])
 redis.call('SET', KEYS[2], entry, 'EX', ARGV[3])
 return entry
 """
@@ -77,9 +80,10 @@ class Relay:
         with redis_errors():
             reply: Any = await self._redis.eval(
                 _PUBLISH,
-                2,
+                3,
                 self._stream,
                 f"{self._stream}:seen:{result.result_id}",
+                stream_of(district_of(result)),
                 to_json(result),
                 MAX_STREAM_LENGTH,
                 MEMORY_S,

@@ -50,6 +50,7 @@ class Repository:
                 "channel": result.channel,
                 "at": result.at,
                 "disposition": result.disposition or "",
+                "needs_review": bool(result.needs_review),
                 "document": to_json(result).decode(),
             },
         )

@@ -23,5 +23,10 @@ def call_result(record: CallRecord, detail: Mapping[str, Any], *, confidence: fl
         disposition=record.disposition,
         confidence=confidence,
         needs_review=record.needs_review,
-        detail={"campaign_id": record.campaign_id, "attempt": record.attempt, **detail},
+        detail={
+            "campaign_id": record.campaign_id,
+            "attempt": record.attempt,
+            "district": record.district,
+            **detail,
+        },
     )

@@ -169,7 +169,21 @@ results = sa.Table(
     sa.Column("channel", sa.String(30), nullable=False),
     sa.Column("at", UtcTime, nullable=False, index=True),
     sa.Column("disposition", sa.String(30), nullable=False),
+    sa.Column("needs_review", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("document", sa.Text, nullable=False),
+)
+
+# What districts and staff did about results. Rows are only ever added.
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("feedback_id", ID, primary_key=True),
+    sa.Column("result_id", ID, sa.ForeignKey("results.result_id"), nullable=False, index=True),
+    sa.Column("outcome", sa.String(30), nullable=False),
+    sa.Column("said_by", sa.String(128), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("note_sealed", sa.Text, nullable=False),
 )
 
 outbox = sa.Table(

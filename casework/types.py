@@ -162,23 +162,3 @@ class StaffMember:
     password_set_at: datetime
     disabled: bool = False
     must_change_password: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """Counts that must add up: every dialled attempt is stored, every stored result is published.
-
-    ``unaccounted`` are ended attempts that were dialled and have no stored call.
-    """
-
-    planned: int
-    queued: int
-    running: int
-    dialled: int
-    ended: int
-    cancelled: int
-    calls_stored: int
-    results_stored: int
-    published: int
-    waiting: int
-    unaccounted: int

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 CALLS_STREAM = "nuanye:calls"
 RESULTS_STREAM = "nuanye:results"
+FEEDBACK_STREAM = "nuanye:feedback"
+DEAD = ":dead"  # what a stream's name ends in for entries that nobody could use
 
 _FIELD = b"json"
 
@@ -63,6 +65,13 @@ class RedisStreamQueue(Generic[T]):
         with redis_errors():
             await self._redis.xack(self._stream, group, entry_id)
 
+    async def bury(self, group: str, entry_id: str, payload: bytes, reason: str) -> None:
+        """Move an entry that cannot be used to ``<stream>:dead``; ``nuanye results dead`` shows it."""
+        letter: dict[Any, Any] = {_FIELD: payload, b"reason": reason, b"entry": entry_id, b"group": group}
+        with redis_errors():
+            await self._redis.xadd(f"{self._stream}{DEAD}", letter, maxlen=100_000)
+        await self.ack(group, entry_id)
+
     async def claim_stale(
         self, group: str, consumer: str, *, idle_ms: int, count: int = 10
     ) -> list[tuple[str, T]]:
@@ -98,13 +107,7 @@ class RedisStreamQueue(Generic[T]):
             try:
                 decoded.append((entry_id, from_json(payload, self._kind)))
             except BadInput as error:
-                with redis_errors():
-                    await self._redis.xadd(
-                        f"{self._stream}:dead",
-                        {_FIELD: payload, b"reason": str(error), b"entry": entry_id},
-                        maxlen=100_000,
-                    )
-                await self.ack(group, entry_id)
+                await self.bury(group, entry_id, payload, str(error))
         return decoded
 
 

@@ -28,7 +28,7 @@ class TurnEvent(StrEnum):
 
 
 class CallAction(StrEnum):
-    """What the phone side does after it has spoken a reply."""
+    """What follows a reply: on the phone all of it; a chat door that has staff heeds ``TRANSFER``."""
 
     CONTINUE = "continue"
     HANGUP = "hangup"
@@ -218,6 +218,33 @@ class Result:
     needs_review: tuple[str, ...] = ()
     detail: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = RESULT_SCHEMA_VERSION
+
+
+class FeedbackOutcome(StrEnum):
+    """What a district or a member of staff did about a result."""
+
+    REVIEWED = "reviewed"  # looked at, nothing to do
+    CONTACTED = "contacted"
+    OFFERED = "offered"  # a job or a course was offered
+    PLACED = "placed"  # in work again
+    REFUSED = "refused"  # help was not wanted
+    NOT_FOUND = "not_found"  # nobody could be reached
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A district's answer to a result. ``feedback_id`` is the sender's: a repeat is recognised by it.
+
+    JSON Schema: ``docs/schema/feedback-v1.json``.
+    """
+
+    feedback_id: str
+    result_id: str
+    outcome: FeedbackOutcome
+    by: str  # who says so: a district's system or a member of staff
+    at: datetime
+    note: str = ""
+    schema_version: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from core.clock import CHINA
 from core.errors import BadInput
 from core.titles import DISPOSITIONS, KINDS
 from nuanye.commands._common import print_json, with_store
+from nuanye.commands.results_upkeep import dead, reconcile, replay
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from casework.store import Store
-    from casework.types import Reconciliation
     from core.types import Result
 
 app = typer.Typer(
@@ -27,20 +27,6 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · one JSON object per line")]
-
-_COUNTS = {
-    "planned": "待呼",
-    "queued": "已派",
-    "running": "通话中",
-    "dialled": "已拨",
-    "ended": "已结束",
-    "cancelled": "已取消",
-    "calls_stored": "通话记录",
-    "results_stored": "结果",
-    "published": "已发布",
-    "waiting": "待发布",
-    "unaccounted": "已拨但无记录",
-}
 
 
 @app.command()
@@ -82,28 +68,8 @@ def show(
         print(f"  {field}: {value.value}  {value.confidence:.0%}{words}")
 
 
-@app.command()
-def reconcile(
-    campaign_id: Annotated[
-        str, typer.Option("--campaign", metavar="ID", help="只看一个任务 · one campaign only")
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """对账：拨出、记录、发布的数目是否相符；不符时以状态 1 结束。"""
-
-    async def work(store: Store) -> Reconciliation:
-        return await store.reconcile(campaign_id)
-
-    counts = with_store(work)
-    balanced = counts.unaccounted == 0 and counts.published + counts.waiting == counts.results_stored
-    if as_json:
-        print_json({"balanced": balanced, **{key: getattr(counts, key) for key in _COUNTS}})
-    else:
-        for key, title in _COUNTS.items():
-            print(f"{title}\t{getattr(counts, key)}")
-        print("相符" if balanced else "不相符")
-    if not balanced:
-        raise typer.Exit(1)
+for _command in (reconcile, dead, replay):
+    app.command()(_command)
 
 
 async def _tail(start: str, count: int, as_json: bool) -> None:

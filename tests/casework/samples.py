@@ -6,6 +6,7 @@ import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
+from casework.results import call_result
 from casework.store import Store
 from casework.types import CallRecord, Campaign, Contact
 from core.ids import result_id
@@ -51,19 +52,7 @@ def finished(
         turn_gaps_ms=(820,),
         detail={"hung_up_by": "bot"},
     )
-    result = Result(
-        result_id=result_id("call", task.task_id),
-        kind="call",
-        subject=task.callee.person_id,
-        source=task.task_id,
-        channel="phone",
-        at=at,
-        fields=known,
-        disposition=disposition,
-        confidence=0.9,
-        detail={"campaign_id": task.campaign_id, "attempt": task.attempt},
-    )
-    return record, result
+    return record, call_result(record, {}, confidence=0.9)
 
 
 def intention(conversation: str, at: datetime) -> Result:

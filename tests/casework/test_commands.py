@@ -18,6 +18,7 @@ from casework import schema
 from casework.relay import Relay
 from casework.staff import verify_password
 from casework.store import open_store
+from core.clock import VirtualClock
 from core.settings import Settings
 from nuanye.cli import main
 from tests.casework.conftest import Cluster
@@ -132,7 +133,8 @@ async def _produce(settings: Settings) -> None:
     from redis.asyncio import Redis as AsyncRedis
 
     at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-    async with await open_store(settings) as store, AsyncRedis.from_url(settings.redis_url) as redis:
+    opening = open_store(settings, clock=VirtualClock(start=at))
+    async with await opening as store, AsyncRedis.from_url(settings.redis_url) as redis:
         await store.start_campaign("测试", [CHEN, LI], ignore_window=True)
         task, _ = await store.hand_out(await store.take_fence(), 2)
         await store.begin_attempt(task, "w1", lease_ms=60_000)
@@ -155,11 +157,81 @@ def test_results_are_shown_and_add_up(run: Run, settings: Settings) -> None:
     assert shown == wish
     assert "“想做保安”" in run("results", "show", wish["result"]["result_id"])[1]
     counts = _json(run, "results", "reconcile", "--json")
-    assert counts["balanced"] is True
-    assert {key: counts[key] for key in ("queued", "dialled", "ended", "calls_stored")} == {
-        "queued": 1, "dialled": 1, "ended": 1, "calls_stored": 1,
-    }  # fmt: skip
-    assert (counts["results_stored"], counts["published"], counts["waiting"]) == (3, 2, 1)
+    stages = ("planned", "held_back", "dialled", "ended", "stored", "published", "consumed")
+    assert [counts[stage] for stage in stages] == [2, 1, 1, 1, 1, 1, 0]
+    assert (counts["held_back_why"], counts["other_results"], counts["lost"]) == ({"handed_out": 1}, 2, 0)
+    reasons = {(item["id"], item["stage"]): item["reason"] for item in counts["differences"]}
+    waiting = intention("web_2", datetime(2026, 11, 23, 2, 0, tzinfo=UTC)).result_id
+    assert reasons.pop((waiting, "published")) == "waiting"
+    assert set(reasons) == {
+        (call["result"]["result_id"], "consumed"),
+        (wish["result"]["result_id"], "consumed"),
+    }
+
+
+def test_a_district_takes_its_results_and_answers(run: Run, settings: Settings) -> None:
+    """What its group acknowledged is consumed; what it only took, and what it never read, is named."""
+    asyncio.run(_produce(settings))
+    stream = "nuanye:results:district:天河区"
+    with Redis.from_url(settings.redis_url) as redis:
+        redis.xgroup_create(stream, "天河区", id="0")
+        ((_, entries),) = _blocks(redis.xreadgroup("天河区", "desk", {stream: ">"}))
+        taken = _json(run, "results", "reconcile", "--json")
+        assert taken["consumed"] == 0, taken
+        assert "taken by desk, not acknowledged" in [item["reason"] for item in taken["differences"]]
+        redis.xack(stream, "天河区", *(entry for entry, _ in entries))
+    counts = _json(run, "results", "reconcile", "--json", "--day", "2026-11-23")
+    assert counts["consumed"] == counts["published"] == 1, counts
+    assert [item["stage"] for item in counts["differences"]] == ["published"]
+    empty = _json(run, "results", "reconcile", "--json", "--day", "2026-11-01")
+    assert (empty["planned"], empty["published"], empty["differences"]) == (0, 0, [])
+
+
+def test_replay_sends_the_same_results_again(run: Run, settings: Settings) -> None:
+    """To the district's stream, with the ids they had; a count comes first, another district gets none."""
+    asyncio.run(_produce(settings))
+    stream = "nuanye:results:district:天河区"
+    with Redis.from_url(settings.redis_url) as redis:
+        before = [json.loads(fields[b"json"]) for _, fields in redis.xrange(stream)]
+        since = ("--since", "2026-11-23", "--until", "2026-11-23", "--json")
+        assert _json(run, "results", "replay", *since, "--dry-run") == {"replayed": 0, "found": 3}
+        assert _json(run, "results", "replay", *since, "--district", "南沙区")["replayed"] == 0
+        assert len(redis.xrange(stream)) == len(before)
+        assert _json(run, "results", "replay", *since)["replayed"] == 3
+        after = [json.loads(fields[b"json"]) for _, fields in redis.xrange(stream)]
+    assert before[0] in after[len(before) :]
+
+
+def test_dead_letters_are_shown_put_back_and_dropped(run: Run, settings: Settings) -> None:
+    """With the reason; an id that is not there is an error."""
+    with Redis.from_url(settings.redis_url) as redis:
+        letter = {"json": b"{}", "reason": "no such result", "entry": "1-1", "group": "casework"}
+        first, second = (redis.xadd("nuanye:feedback:dead", letter).decode() for _ in range(2))
+        shown = _json(run, "results", "dead", "--json")["dead"]
+        assert [item["id"] for item in shown] == [first, second]
+        assert (shown[0]["stream"], shown[0]["reason"]) == ("nuanye:feedback", "no such result")
+        assert run("results", "dead", "--retry", first)[0] == 0
+        assert redis.xlen("nuanye:feedback") == 1
+        assert run("results", "dead", "--drop", second)[0] == 0
+        assert _json(run, "results", "dead", "--json") == {"dead": []}
+    status, _, err = run("results", "dead", "--drop", "7-7")
+    assert status == 1
+    assert "no dead letter" in err
+
+
+@pytest.mark.parametrize("day", ["gestern", "2026-13-01", "20261123"])
+def test_a_wrong_day_is_named(run: Run, day: str) -> None:
+    """The message says how to write one."""
+    status, _, err = run("results", "reconcile", "--day", day)
+    assert status == 1
+    assert "2026-11-23" in err
+
+
+def _blocks(reply: Any) -> Any:
+    """XREADGROUP's answer as (stream, entries): a mapping of lists under RESP3, pairs under RESP2."""
+    if isinstance(reply, dict):
+        return [(name, blocks[0]) for name, blocks in reply.items()]
+    return reply
 
 
 def test_a_missing_call_is_noticed(run: Run, settings: Settings) -> None:
@@ -171,7 +243,10 @@ def test_a_missing_call_is_noticed(run: Run, settings: Settings) -> None:
         connection.execute("DELETE FROM calls")
     status, out, _ = run("results", "reconcile", "--json")
     assert status == 1
-    assert json.loads(out)["unaccounted"] == 1
+    assert json.loads(out)["lost"] == 1
+    assert [(item["stage"], item["reason"]) for item in json.loads(out)["differences"] if item["lost"]] == [
+        ("stored", "no_call")
+    ]
 
 
 def test_tail_waits_for_what_is_new(run: Run, settings: Settings) -> None:

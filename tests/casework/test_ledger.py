@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from casework.balance import Scope
 from casework.store import Store
 from casework.types import CampaignState, Contact
 from core.clock import VirtualClock
@@ -71,8 +72,10 @@ async def test_saving_twice_changes_nothing(store: Store, clock: VirtualClock) -
     first = finished(task, clock.now(), Disposition.NO_ANSWER)
     await asyncio.gather(*(store.save_call(*first) for _ in range(5)))
     await store.save_call(*finished(task, clock.now(), Disposition.BUSY))
-    counts = await store.reconcile()
-    assert (counts.calls_stored, counts.results_stored, counts.waiting, counts.planned) == (1, 1, 1, 1)
+    sheet = await store.sheet(Scope())
+    assert (sheet.planned, sheet.dialled, sheet.stored, sheet.published) == (2, 1, 1, 0)
+    assert sheet.held_back == {"not_yet_due": 1}
+    assert [(item.stage, item.reason) for item in sheet.differences] == [("published", "waiting")]
     stored = await store.get_call(task.task_id)
     assert stored is not None
     assert stored.record.disposition is Disposition.NO_ANSWER
