@@ -84,6 +84,7 @@ class LoadedModel:
 
     agent: Agent
     path: Path
+    store: SharedTrackerStore
 
 
 def newest_model(folder: Path) -> Path:
@@ -98,10 +99,11 @@ def load_model(path: Path, redis: Redis) -> LoadedModel:
     """Load a model; takes seconds. Raises ``ModelError`` when the file cannot be used."""
     from rasa.shared.core.domain import Domain
 
+    store = SharedTrackerStore(Domain.empty(), redis)
     try:
         agent = Agent.load(
             str(path),
-            tracker_store=SharedTrackerStore(Domain.empty(), redis),
+            tracker_store=store,
             lock_store=SharedLockStore(redis),
             action_endpoint=LocalActions(),
         )
@@ -109,11 +111,13 @@ def load_model(path: Path, redis: Redis) -> LoadedModel:
         raise ModelError(
             f"dialogue model cannot be loaded ({type(error).__name__})", hint="python -m bot.train"
         ) from error
-    return LoadedModel(agent, path)
+    return LoadedModel(agent, path, store)
 
 
-async def answer_turn(model: LoadedModel, turn: Turn) -> Answer:
-    """Run one turn through Rasa. The caller holds the conversation's lock.
+async def answer_turn(model: LoadedModel, turn: Turn) -> tuple[Answer, str]:
+    """Run one turn through Rasa and return the answer and the conversation after it, which is not yet saved.
+
+    The caller holds the conversation's lock and hands the second to ``LoadedModel.store.put``.
 
     Raises:
         DialogueError: Rasa failed or said nothing.
@@ -133,14 +137,13 @@ async def answer_turn(model: LoadedModel, turn: Turn) -> Answer:
         tracker = await processor.log_message(message, should_save_tracker=False)
         tracker = await processor.run_action_extract_slots(collector, tracker)
         await processor._run_prediction_loop(collector, tracker)
-        await processor.save_tracker(tracker)
     except (asyncio.CancelledError, DialogueError, RedisError):
         raise
     except Exception as error:  # the edge to Rasa: a component may raise anything
         raise DialogueError(f"the turn failed ({type(error).__name__})") from error
     if not collector.replies:
         raise DialogueError("the turn has no answer")
-    return _answer(collector.replies, tracker, turn)
+    return _answer(collector.replies, tracker, turn), model.store.pack(tracker)
 
 
 def _answer(replies: list[Reply], tracker: DialogueStateTracker, turn: Turn) -> Answer:

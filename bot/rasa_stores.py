@@ -32,10 +32,15 @@ class SharedTrackerStore(TrackerStore, SerializedTrackerAsText):  # type: ignore
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Write the tracker, shortened."""
-        short = shortened(tracker)
-        await self._redis.set(
-            self._prefix + tracker.sender_id, self.serialise_tracker(short), ex=SESSION_SECONDS
-        )
+        await self.put(tracker.sender_id, self.pack(tracker))
+
+    def pack(self, tracker: DialogueStateTracker) -> str:
+        """Return the tracker as it is stored: shortened, as text."""
+        return str(self.serialise_tracker(shortened(tracker)))
+
+    async def put(self, sender_id: str, packed: str) -> None:
+        """Write what ``pack`` returned."""
+        await self._redis.set(self._prefix + sender_id, packed, ex=SESSION_SECONDS)
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
         """Read a tracker; ``None`` when there is none."""

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.agent import LoadedModel, answer_turn, load_model, newest_model
+from bot.guesses import Guess, fingerprint, forget, guess_key, keep, matching
 from core.codec import from_json, to_json
 from core.errors import BadInput, DialogueError, DialogueUnavailable, NuanyeError, QueueError, TooLarge
 from core.logs import get_log
@@ -54,12 +55,16 @@ class Core:
             log.info("model_reloaded", model=path.name)
             return True
 
-    async def respond(self, turn: Turn) -> Answer:
-        """Answer a turn once, whoever repeats it and however often."""
+    async def respond(self, turn: Turn, *, speculative: bool = False) -> Answer:
+        """Answer a turn once, whoever repeats it and however often.
+
+        ``speculative`` answers without leaving a trace; the same turn asked for in earnest is then only
+        committed.
+        """
         model = self.model
         if model is None or self.stopping:
             raise DialogueUnavailable("starting or stopping", hint="try again in a few seconds")
-        task = asyncio.create_task(self._once(model, turn))
+        task = asyncio.create_task(self._once(model, turn, speculative))
         self.turns.add(task)
         task.add_done_callback(self.turns.discard)
         # The turn goes on when the door hangs up: its repeat then finds the answer.
@@ -71,15 +76,17 @@ class Core:
         if self.turns:
             await asyncio.wait(set(self.turns), timeout=timeout_s)
 
-    async def _once(self, model: LoadedModel, turn: Turn) -> Answer:
+    async def _once(self, model: LoadedModel, turn: Turn, speculative: bool) -> Answer:
         key = f"nuanye:answer:{turn.conversation_id}:{turn.message_id}"
         try:
             async with model.agent.lock_store.lock(turn.conversation_id):
-                stored = await self.redis.get(key)
+                stored, guessed = await self.redis.mget(key, guess_key(turn.conversation_id))
                 if stored is not None:
                     return from_json(stored, Answer)
-                answer = await answer_turn(self.model or model, turn)
-                await self.redis.set(key, to_json(answer), ex=ANSWER_SECONDS)
+                model = self.model or model
+                answer = await self._worked_out(model, turn, guessed, speculative)
+                if not speculative:
+                    await self.redis.set(key, to_json(answer), ex=ANSWER_SECONDS)
                 return answer
         except LockError as error:
             raise DialogueUnavailable(
@@ -87,6 +94,22 @@ class Core:
             ) from error
         except RedisError as error:
             raise QueueError(f"Redis failed ({type(error).__name__})", hint="nuanye doctor") from error
+
+    async def _worked_out(
+        self, model: LoadedModel, turn: Turn, guessed: bytes | str | None, speculative: bool
+    ) -> Answer:
+        """Take the answer from the guess when it fits, else run the turn; keep or commit the outcome."""
+        print_ = fingerprint(turn, model.path.name)
+        guess = matching(guessed, print_)
+        if guess is None:
+            guess = Guess(print_, *await answer_turn(model, turn))
+        if speculative:
+            await keep(self.redis, turn, guess)
+            return guess.answer
+        await model.store.put(turn.conversation_id, guess.tracker)
+        if guessed is not None:
+            await forget(self.redis, turn)
+        return guess.answer
 
     def _load(self) -> LoadedModel:
         from bot.actions.context import context
@@ -118,8 +141,10 @@ def build_app(core: Core) -> web.Application:
     async def turns(request: web.Request) -> web.Response:
         started = time.monotonic()
         turn = check(from_json(await request.read(), Turn))
-        answer = await core.respond(turn)
-        TURN_SECONDS.labels(turn.channel).observe(time.monotonic() - started)
+        speculative = "speculative" in request.query
+        answer = await core.respond(turn, speculative=speculative)
+        if not speculative:
+            TURN_SECONDS.labels(turn.channel).observe(time.monotonic() - started)
         return web.Response(body=to_json(answer), content_type="application/json")
 
     async def health(_request: web.Request) -> web.Response:

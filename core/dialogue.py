@@ -21,9 +21,16 @@ class HttpDialogue:
 
     async def respond(self, turn: Turn) -> Answer:
         """See ``core.interfaces.Dialogue``."""
+        return await self._post(turn, self._url)
+
+    async def prepare(self, turn: Turn) -> Answer:
+        """See ``core.interfaces.ForesightedDialogue``."""
+        return await self._post(turn, f"{self._url}?speculative=1")
+
+    async def _post(self, turn: Turn, url: str) -> Answer:
         try:
             async with self._session.post(
-                self._url,
+                url,
                 data=to_json(turn),
                 headers={"Content-Type": "application/json"},
                 timeout=self._timeout,
@@ -58,8 +65,14 @@ class ScriptedDialogue:
     def __init__(self, script: Callable[[Turn], Answer]) -> None:
         self._script = script
         self.turns: list[Turn] = []
+        self.prepared: list[Turn] = []
 
     async def respond(self, turn: Turn) -> Answer:
         """Answer from the script; a repeated message id gets the first answer again."""
         self.turns.append(turn)
+        return self._script(turn)
+
+    async def prepare(self, turn: Turn) -> Answer:
+        """Answer from the script without counting the turn."""
+        self.prepared.append(turn)
         return self._script(turn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from core.types import Answer, Turn
 
@@ -19,6 +19,19 @@ class Dialogue(Protocol):
             DialogueUnavailable: the core cannot be reached.
             DialogueError: the core failed on this turn.
             BadInput: the core refused the turn.
+        """
+        ...
+
+
+@runtime_checkable
+class ForesightedDialogue(Dialogue, Protocol):
+    """A core that can be asked what it would answer, so that the answer is ready when a turn ends."""
+
+    async def prepare(self, turn: Turn) -> Answer:
+        """Answer ``turn`` without a trace in the conversation. Raises what ``respond`` raises.
+
+        ``respond`` with the same ``message_id`` and words then commits this answer; with other words
+        it is forgotten.
         """
         ...
 

@@ -200,3 +200,51 @@ async def test_a_stopping_core_finishes_running_turns_and_refuses_new_ones(core:
             await core.respond(turn())
     finally:
         core.stopping = False
+
+
+async def test_a_speculative_turn_leaves_no_trace(core: Any) -> None:
+    """What was only guessed does not advance the conversation; the final words are answered as if first."""
+    base = turn("我想登记求职意向")
+    plain = turn("我想登记求职意向")
+    await core.respond(base)
+    await core.respond(plain)
+    guessed = await core.respond(replace(base, text="保安", message_id="n1"), speculative=True)
+    assert guessed.state.fields["wanted_jobs"].value
+    final = await core.respond(replace(base, text="电工", message_id="n1"))
+    expected = await core.respond(replace(plain, text="电工", message_id="n1"))
+    assert final == expected
+    assert "电工" in str(final.state.fields["wanted_jobs"].value)
+    assert await core.redis.get(f"nuanye:guess:{base.conversation_id}") is None
+
+
+async def test_a_confirmed_guess_is_committed_without_a_second_run(core: Any, monkeypatch: Any) -> None:
+    """The same words in earnest get the prepared answer, and the conversation goes on from it."""
+    import bot.server
+
+    base = turn("我想登记求职意向")
+    await core.respond(base)
+    second = replace(base, text="保安", message_id="n1", metadata={"confidence": 0.5})
+    guessed = await core.respond(second, speculative=True)
+    ran = []
+
+    async def counted(*arguments: Any) -> Any:
+        ran.append(arguments)
+        return await answer(*arguments)
+
+    answer = bot.server.answer_turn
+    monkeypatch.setattr(bot.server, "answer_turn", counted)
+    assert await core.respond(replace(second, metadata={"confidence": 0.9})) == guessed
+    assert not ran
+    later = await core.respond(replace(base, text="天河区", message_id="n2"))
+    assert len(ran) == 1
+    assert {"wanted_jobs", "district"} <= set(later.state.fields)
+
+
+async def test_a_guess_over_http_counts_nothing(client: Any) -> None:
+    """The query asks for a guess; the repeat of the same id is still answered for the first time."""
+    first = turn("我想登记求职意向")
+    response = await client.post("/v1/turns?speculative=1", data=to_json(first))
+    assert response.status == 200
+    other = replace(first, text="你好")
+    _, answer = await post(client, to_json(other))
+    assert answer["state"]["open_question"] == ""
