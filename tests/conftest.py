@@ -30,6 +30,17 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
     return {"asyncio": asyncio.SelectorEventLoop}
 
 
+def pytest_collection_finish() -> None:
+    """A test module that imported Rasa has changed what pytest-asyncio is about to take for the session."""
+    asyncio.set_event_loop_policy(_LOOPS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _policy_of_the_session(event_loop_policy: asyncio.AbstractEventLoopPolicy) -> None:
+    """Let pytest-asyncio take its policy before any other fixture of the session can import Rasa."""
+    assert event_loop_policy is _LOOPS
+
+
 @pytest.fixture(autouse=True)
 def _asyncios_own_loops() -> None:
     """What a test starts itself, by ``asyncio.run``, runs on asyncio's own loop too."""
