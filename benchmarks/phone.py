@@ -18,7 +18,6 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.legs import read_legs, reply_gaps, stop_times, stretches
 from casework.store import Store, open_store
 from casework.types import CallRecord
 from core.codec import to_plain
@@ -27,6 +26,7 @@ from core.streams import RESULTS_STREAM, newest_entry
 from core.types import Result
 from nuanye.demonstration import installation, results_of_campaign
 from nuanye.showcase import ReadyResident, campaign, residents
+from voice.lab.legs import read_legs, reply_gaps, stop_times, stretches
 from voice.resident.persona import PEOPLE
 
 GAP_P50_MS = 2500

@@ -95,25 +95,31 @@ def _label(recognizer: Recognizer) -> str:
 
 @asynccontextmanager
 async def phone_door(
-    settings: Settings, *, clock: Clock | None = None, transport: CallTransport | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: CallTransport | None = None,
+    recognizer: Recognizer | None = None,
 ) -> AsyncIterator[tuple[Equipment, Speaker]]:
-    """Load engines, bind SIP, and yield what calls are made with.
+    """Load engines (but for a ``recognizer`` that is given), bind SIP, and yield what calls are made with.
 
     Raises:
         ModelError: no usable recogniser or voice.
         CallError: the SIP address cannot be had.
     """
-    recognizer, prompts = await asyncio.to_thread(lambda: (make_recognizer(settings), make_speech(settings)))
+    ears, prompts = await asyncio.to_thread(
+        lambda: (recognizer or make_recognizer(settings), make_speech(settings))
+    )
     words = load_words()
     speaker = Speaker(prompts, words, settings.agency_name, settings.hotline)
-    await warm_up(recognizer)
+    await warm_up(ears)
     async with aiohttp.ClientSession() as http, SipTransport(SipOptions.from_settings(settings)) as sip:
         limits = limits_from(settings)
         yield (
             Equipment(
                 transport=transport or sip,
                 dialogue=HttpDialogue(http, settings.dialogue_base_url, timeout_ms=limits.dialogue_limit_ms),
-                recognizer=recognizer,
+                recognizer=ears,
                 speech=prompts,
                 make_activity=SileroVad,
                 words=words,
@@ -124,7 +130,7 @@ async def phone_door(
                 prefetch=speaker.prefetch_for,
                 recordings_dir=settings.recordings_dir,
                 split=splitter(settings.data_dir / "prompts"),
-                labels={"recognizer": _label(recognizer), "synthesizer": prompts.name},
+                labels={"recognizer": _label(ears), "synthesizer": prompts.name},
             ),
             speaker,
         )

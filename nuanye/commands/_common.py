@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import MISSING, fields, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from core.settings import Settings, load_settings
 
@@ -52,3 +54,31 @@ def print_json(value: Any) -> None:
     from core.codec import to_plain
 
     print(json.dumps(to_plain(value), ensure_ascii=False))
+
+
+def takes(options: type[T]) -> Callable[[Callable[[T], None]], Callable[..., None]]:
+    """Make a command of a function whose one parameter is a dataclass: its fields are the options.
+
+    The fields are annotated as a command's parameters are (``Annotated[int, typer.Option(…)]``).
+    """
+    hints = get_type_hints(options, include_extras=True)
+    parameters = [
+        inspect.Parameter(
+            item.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if item.default is MISSING else item.default,
+            annotation=hints[item.name],
+        )
+        for item in fields(options)  # type: ignore[arg-type]
+    ]
+
+    def command_of(work: Callable[[T], None]) -> Callable[..., None]:
+        @wraps(work)
+        def command(**given: Any) -> None:
+            work(options(**given))
+
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {name: hints[name] for name in (p.name for p in parameters)}
+        return command
+
+    return command_of

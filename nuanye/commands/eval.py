@@ -10,7 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="评测 · measure understanding", no_args_is_help=True)
+from nuanye.commands.eval_calls import calls
+
+app = typer.Typer(help="评测 · measure understanding and calls", no_args_is_help=True)
+app.command()(calls)
 
 _Json = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
 _Misses = Annotated[bool, typer.Option("--misses", help="列出答错的句子 · list what went wrong")]

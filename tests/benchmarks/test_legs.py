@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.legs import Leg, Stretch, read_legs, reply_gaps, stop_times, stretches
 from benchmarks.phone import figures
 from core.types import AudioFrame
+from voice.lab.legs import Leg, Stretch, read_legs, reply_gaps, stop_times, stretches
 from voice.recording import CallRecorder
 
 RATE = 8000

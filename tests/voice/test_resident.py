@@ -14,8 +14,9 @@ from core.types import AudioFrame, CallEvent, Disposition, Transcript
 from voice.resident.choosing import LineChooser, last_position, sounds
 from voice.resident.listening import TurnBegan, TurnEnded, TurnListener
 from voice.resident.persona import PEOPLE, Line, Persona, Ringing, find_persona, load_persona
-from voice.resident.resident import Resident, Visit
+from voice.resident.resident import Resident
 from voice.resident.serve import load_personas
+from voice.resident.talk import Visit
 
 VOICED, QUIET = b"\x01" * 320, b"\0" * 320
 

@@ -60,13 +60,18 @@ def with_noise(samples: Samples, rate_hz: int, snr_db: float, dice: np.random.Ge
     """Add pink noise ``snr_db`` below the level of the speech itself, pauses not counted."""
     if samples.size == 0:
         return samples
-    spectrum = np.fft.rfft(dice.standard_normal(samples.size))
-    bins = np.fft.rfftfreq(samples.size, 1 / rate_hz)
-    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(bins, 50.0)), samples.size)
+    noise = pink(samples.size, rate_hz, dice)
     wanted_db = _speech_level(samples, rate_hz) - snr_db
-    gain = 10 ** ((wanted_db - level_dbov(noise.astype(np.float32))) / 20)
+    gain = 10 ** ((wanted_db - level_dbov(noise)) / 20)
     mixed: Samples = np.clip(samples + gain * noise, -1.0, 1.0).astype(np.float32)
     return mixed
+
+
+def pink(size: int, rate_hz: int, dice: np.random.Generator) -> Samples:
+    """Return noise whose power falls by 3 dB an octave from 50 Hz on, at no particular level."""
+    spectrum = np.fft.rfft(dice.standard_normal(size))
+    bins = np.fft.rfftfreq(size, 1 / rate_hz)
+    return np.fft.irfft(spectrum / np.sqrt(np.maximum(bins, 50.0)), size).astype(np.float32)
 
 
 def over_a_law(frame: AudioFrame) -> AudioFrame:

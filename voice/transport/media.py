@@ -163,9 +163,20 @@ class RtpMedia:
             return
         data, speech = self.out.packet(target, may_speak=self.may_speak)
         if data:
-            self._rtp.sendto(data, self.inp.latched or (target.host, target.port))
+            self._put(data, self.inp.latched or (target.host, target.port))
         if speech is not None:
             self._tell_tap(AudioFrame(speech, CALL_RATE_HZ, self._at_ms), ours=True)
+
+    def _put(self, data: bytes, where: tuple[str, int]) -> None:
+        delay_s = self.out.line.delay_s() if self.out.line is not None else 0.0
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._put_late, data, where)
+        elif delay_s is not None and self._rtp is not None:
+            self._rtp.sendto(data, where)
+
+    def _put_late(self, data: bytes, where: tuple[str, int]) -> None:
+        if self._rtp is not None and not self._closed:
+            self._rtp.sendto(data, where)
 
     def _tell_tap(self, frame: AudioFrame, *, ours: bool) -> None:
         if self.tap is None:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Iterator
+from typing import Protocol
 
 from aiortp.codecs import Codec, PcmaCodec, PcmuCodec
 from aiortp.packet import RtpPacket
@@ -19,6 +20,18 @@ CODECS: dict[int, Codec] = {PCMA: PcmaCodec(), PCMU: PcmuCodec()}
 _SAMPLES = FRAME_BYTES // 2
 
 
+class OutgoingLine(Protocol):
+    """What lies between a mouth and the network, for tests under the conditions of a street."""
+
+    def sounds(self, pcm: bytes) -> bytes:
+        """Return what the microphone picks up in these 20 ms, in which ``pcm`` is said."""
+        ...
+
+    def delay_s(self) -> float | None:
+        """Return how much later the next packet arrives; ``None``: it is lost."""
+        ...
+
+
 class RtpOut:
     """``packet`` is called once per 20 ms and says what leaves now."""
 
@@ -28,6 +41,7 @@ class RtpOut:
         self.octets = 0
         self.timestamp = secrets.randbits(32)
         self.speech = PlaybackQueue()
+        self.line: OutgoingLine | None = None
         self._sequence = secrets.randbits(16)
         self._keys: deque[tuple[Iterator[bytes], asyncio.Event]] = deque()
         self._key_stamp: int | None = None
@@ -47,7 +61,8 @@ class RtpOut:
             self._advance()
             return data, None
         speech = self.speech.next_frame() if may_speak else None
-        payload = CODECS[target.codec].encode(speech or SILENCE)
+        sound = speech or SILENCE
+        payload = CODECS[target.codec].encode(self.line.sounds(sound) if self.line is not None else sound)
         # The marker lets the far end's jitter buffer start afresh where talk begins (RFC 3551).
         marker = self.packets == 0 or (speech is not None and not self._talking)
         self._talking = speech is not None

@@ -48,22 +48,23 @@ class MediaTarget:
         return self.direction in {"recvonly", "inactive"}
 
 
-def read_target(text: str) -> MediaTarget:
-    """Read the far end's description.
+def read_target(text: str, codecs: tuple[int, ...] = OFFERED) -> MediaTarget:
+    """Read the far end's description; of its codecs the first one in ``codecs`` is taken.
 
     Raises:
-        NoCommonCodec: malformed, no audio, audio refused (port 0) or neither PCMA nor PCMU.
+        NoCommonCodec: malformed, no audio, audio refused (port 0) or none of ``codecs``.
     """
     message = _parse(text)
     audio = _audio(message)
     where = audio.connection or message.connection
     if where is None:
         raise NoCommonCodec("the session description names no media address")
+    known = {name: number for name, number in _CODECS.items() if number in codecs}
     chosen = next(
-        (c for c in audio.codecs if c.encoding_name.upper() in _CODECS and c.clock_rate in {0, 8000}), None
+        (c for c in audio.codecs if c.encoding_name.upper() in known and c.clock_rate in {0, 8000}), None
     )
     if chosen is None:
-        raise NoCommonCodec("the far end offers neither PCMA nor PCMU")
+        raise NoCommonCodec("the far end offers no codec of ours")
     dtmf = next((c.payload_type for c in audio.codecs if c.encoding_name.lower() == "telephone-event"), None)
     direction = _direction(message, audio)
     host = where.address.split("/")[0]
@@ -78,13 +79,13 @@ def write_offer(host: str, port: int, version: int, direction: str = "sendrecv")
     return _write(host, port, version, _audio_lines(port, OFFERED, DTMF_TYPE, direction))
 
 
-def write_answer(offer: str, host: str, port: int, version: int) -> str:
+def write_answer(offer: str, host: str, port: int, version: int, codecs: tuple[int, ...] = OFFERED) -> str:
     """Answer ``offer`` with its first codec that we share; other streams are refused.
 
     Raises:
         NoCommonCodec: see ``read_target``.
     """
-    target = read_target(offer)
+    target = read_target(offer, codecs)
     message = _parse(offer)
     chosen = _audio(message)
     lines: list[str] = []

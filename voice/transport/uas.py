@@ -14,7 +14,7 @@ from core.logs import get_log
 from voice.transport.endpoint import SipEndpoint
 from voice.transport.leg import SipLeg
 from voice.transport.ports import PortRange
-from voice.transport.sdp import NoCommonCodec, read_target, write_answer, write_offer
+from voice.transport.sdp import OFFERED, NoCommonCodec, read_target, write_answer, write_offer
 from voice.transport.transactions import ServerTransaction
 
 _log = get_log("sip")
@@ -41,8 +41,9 @@ _REASONS = {
 class IncomingLeg(SipLeg):
     """One call that came in. Satisfies ``voice.interfaces.Call``, plus what a person can do.
 
-    Until ``answer`` nothing is sent unless ``ring`` or ``early_media`` is called. Events:
-    ``answered``, ``dtmf``, ``held``, ``hung_up`` (by ``far``: the caller cancelled or said BYE).
+    ``codecs`` are those it agrees to. Until ``answer`` nothing is sent unless ``ring`` or
+    ``early_media`` is called. Events: ``answered``, ``dtmf``, ``held``, ``hung_up`` (by ``far``:
+    the caller cancelled or said BYE).
     """
 
     def __init__(self, endpoint: SipEndpoint, invite: ServerTransaction, ports: PortRange) -> None:
@@ -52,6 +53,7 @@ class IncomingLeg(SipLeg):
         self.peer = invite.peer
         self.dialog = create_dialog_from_request(invite.request)
         self.called = self.dialog.local_uri
+        self.codecs: tuple[int, ...] = OFFERED
         self._session = ""
         invite.on_cancel = self._on_cancelled
         invite.on_no_ack = self._on_no_ack
@@ -150,9 +152,10 @@ class IncomingLeg(SipLeg):
         await self.media.bind(self.endpoint.host, self._ports)
         host = self.endpoint.local_host(self.peer)
         if request.body:
-            self._session = write_answer(request.text, host, self.media.port, self._sdp_version)
+            version = self._sdp_version
+            self._session = write_answer(request.text, host, self.media.port, version, self.codecs)
             self.media.may_speak = True
-            self.media.connect(read_target(request.text))
+            self.media.connect(read_target(request.text, self.codecs))
         else:
             self._session = write_offer(host, self.media.port, self._sdp_version)
             self._invite.on_ack = self._on_session_in_ack
