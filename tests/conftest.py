@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import structlog
 
@@ -19,6 +20,12 @@ from tests.programs import find_program, leave_out
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
+
+# A machine that is busy with something else makes neither inputs nor code wrong.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("house")
 
 _LEFT_OUT = pytest.StashKey[str]()
 # Importing Rasa replaces the policy by uvloop's; whether a test ran before or after that must not matter.

@@ -12,11 +12,14 @@ from core.errors import BadInput, CallError, DialogueError
 from core.interfaces import Dialogue
 from core.logs import get_log
 from core.types import Answer, CallAction, Reply, Turn, TurnEvent, Utterance
+from voice.answering import Judgement
 from voice.clauses import Clause, clauses_of
-from voice.hearing import Dismissed, Ear, Heard, Key, Perception, Quiet, Unclear
+from voice.hearing import Ear
 from voice.interfaces import Call
 from voice.limits import SessionLimits
 from voice.notes import CallNotes, EndedBy, TurnGap
+from voice.opening import Opening
+from voice.perceptions import Dismissed, Heard, Key, Perception, Quiet, Unclear
 from voice.speaking import Mouth, Spoken
 from voice.turntaking import TurnTaker
 from voice.words import VoiceWords
@@ -54,6 +57,7 @@ class Parts:
 
     call: Call
     ear: Ear
+    opening: Opening
     mouth: Mouth
     turns: TurnTaker
     dialogue: Dialogue
@@ -152,7 +156,8 @@ class Conversation:
         metadata = {"unheard": True} if unheard else {}
         match perception:
             case Heard():
-                if self._is_machine(perception):
+                judgement = self._parts.opening.first_words(perception.text)
+                if self._is_machine(judgement, perception):
                     return None
                 confidence = {"confidence": perception.confidence, **metadata}
                 return await self._ask(TurnEvent.UTTERANCE, perception.text, perception, confidence)
@@ -168,16 +173,11 @@ class Conversation:
             case _:
                 return await self._ask(TurnEvent.SILENCE, "", metadata=metadata)
 
-    def _is_machine(self, heard: Heard) -> bool:
-        """The very first words after the answer may be a voice box or a late announcement."""
-        if any(item.speaker == "resident" for item in self._notes.utterances):
-            return False
-        announced = self._parts.words.announcements.recognise(heard.text, answered=True)
-        if announced is not None:
+    def _is_machine(self, judgement: Judgement, heard: Heard) -> bool:
+        """A voice box or a late announcement: it is noted, and not talked to."""
+        if judgement.disposition is not None:
             self._note_heard(heard, "")
-            self._notes.announcement = announced
-            self._notes.end(EndedBy.NETWORK)
-        return announced is not None
+        return judgement.disposition is not None
 
     async def _ask(
         self,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 from core.errors import BadInput
+from voice.lab.rows import read_rows
 from voice.turns import Turn, judge
 from voice.words import VoiceWords
 
-MAX_BYTES = 50_000_000
+_NEEDS = f"text and label ({', '.join(each.value for each in Turn)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Judged:
 
 def read_turns(paths: Sequence[Path]) -> tuple[Labelled, ...]:
     """Read JSON lines of ``text`` and ``label``. Raises ``BadInput`` naming file and line."""
-    return tuple(item for path in paths for item in _read(path))
+    return tuple(_labelled(where, row) for where, row in read_rows(paths, _NEEDS))
 
 
 def judge_all(lines: Sequence[Labelled], words: VoiceWords) -> tuple[Judged, ...]:
@@ -66,26 +66,8 @@ def summarise_turns(judged: Sequence[Judged]) -> dict[str, Any]:
     return summary
 
 
-def _read(path: Path) -> list[Labelled]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadInput(f"{path.name}: larger than {MAX_BYTES // 1_000_000} MB", hint="split it")
-        rows = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path.name}: cannot be read ({type(error).__name__})") from None
-    lines = []
-    for number, row in enumerate(rows, start=1):
-        if not row.strip():
-            continue
-        try:
-            raw = json.loads(row)
-            text, label = raw["text"], Turn(raw["label"])
-        except (ValueError, KeyError, TypeError):
-            text, label = None, Turn.FINISHED
-        if not isinstance(text, str):
-            known = ", ".join(each.value for each in Turn)
-            raise BadInput(f"{path.name}, line {number}: not an object with text and label ({known})")
-        lines.append(Labelled(text, label))
-    if not lines:
-        raise BadInput(f"{path.name}: no lines")
-    return lines
+def _labelled(where: str, row: Mapping[str, Any]) -> Labelled:
+    text, label = row.get("text"), row.get("label")
+    if not isinstance(text, str) or label not in {each.value for each in Turn}:
+        raise BadInput(f"{where}: not an object with {_NEEDS}")
+    return Labelled(text, Turn(label))

@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from core.errors import EngineError
 from core.logs import get_log
 from core.tasks import end_tasks
 from core.types import AudioFrame, Transcript
 from voice.endpointing import SpeechEnded, SpeechStarted
 from voice.interfaces import FRAME_MS, Recognizer, VoiceActivity
+from voice.perceptions import Dismissed, Heard, Perception, Quiet, Unclear
 from voice.turntaking import Discarded, Floor, Interrupted, Silence, TurnTaker
 
 _LOG = get_log("voice.hearing")
@@ -21,48 +23,6 @@ _TAIL_MS = 200
 # Less voiced time than this without a word in it was a cough, not something to ask about.
 _UNCLEAR_MS = 300
 _RECOGNISER_CHANCES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Words. ``start_ms``…``end_ms`` is the talk itself; the other times say when we knew what."""
-
-    text: str
-    confidence: float
-    start_ms: int
-    end_ms: int
-    decided_ms: int  # the end of the utterance was noticed
-    ready_ms: int  # its text was there
-
-
-@dataclass(frozen=True, slots=True)
-class Unclear:
-    """Speech without usable words; ``reason`` is ``no_words`` or ``recognizer``."""
-
-    reason: str
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """Nobody spoke for the whole patience."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dismissed:
-    """A noise that needs no answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A DTMF key."""
-
-    digit: str
-    at_ms: int
-
-
-Perception = Heard | Unclear | Quiet | Dismissed | Key
 
 
 @dataclass(slots=True)
@@ -90,12 +50,15 @@ class _Segment:
             self.arrived.clear()
             await self.arrived.wait()
 
-    async def replay(self) -> AsyncIterator[AudioFrame]:
+    def replay(self) -> AsyncIterator[AudioFrame]:
         """Yield the finished utterance."""
         last = self.ended.end_ms + _TAIL_MS if self.ended is not None else self.frames[-1].at_ms
-        for frame in self.frames:
-            if frame.at_ms <= last:
-                yield frame
+        return _replayed(tuple(frame for frame in self.frames if frame.at_ms <= last))
+
+
+async def _replayed(frames: tuple[AudioFrame, ...]) -> AsyncIterator[AudioFrame]:
+    for frame in frames:
+        yield frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +126,23 @@ class Ear:
                     self._on_interrupt()
                 case Silence():
                     self._report(Quiet())
+
+    async def glimpse(self, least_ms: int) -> str:
+        """Return what has been said so far in the utterance under way, if it has lasted ``least_ms``."""
+        segment, recognizer = self._segment, self._senses.recognizer
+        if segment is None or segment.ended is not None or self.deaf:
+            return ""
+        if self._senses.now_ms() - segment.start_ms < least_ms:
+            return ""
+        if recognizer.streaming:
+            return segment.partial
+        text = ""
+        try:
+            async for transcript in recognizer.transcribe(_replayed(tuple(segment.frames)), self.hints):
+                text = transcript.text
+        except EngineError:
+            return ""  # the whole utterance gets its own chance
+        return text
 
     async def finish(self) -> None:
         """The line is going away: recognise what is still open and wait for it."""

@@ -13,14 +13,18 @@ from core.interfaces import Dialogue
 from core.logs import get_log
 from core.tasks import end_tasks
 from core.types import CallEvent, CallTask, Utterance
+from voice.answering import Answering, load_answering
 from voice.clauses import split_clauses
 from voice.conversation import Answered, Conversation, Farewell, Gone, Input, Parts
 from voice.endpointing import EndpointRules
-from voice.hearing import Ear, Heard, Key, Senses
+from voice.hearing import Ear, Senses
 from voice.interfaces import Call, CallTransport, Recognizer, VoiceActivity
 from voice.limits import SessionLimits
 from voice.notes import CallNotes, CallStory, EndedBy
+from voice.opening import Opening
+from voice.perceptions import Key
 from voice.recording import CallRecorder
+from voice.ringing import until_answered
 from voice.speaking import Mouth, Speech
 from voice.turntaking import TurnTaker
 from voice.words import VoiceWords
@@ -47,6 +51,7 @@ class Equipment:
     split: Callable[[str], tuple[str, ...]] = split_clauses
     labels: Mapping[str, str] = field(default_factory=dict)  # engine names, for the record
     rules: EndpointRules = EndpointRules()
+    answering: Answering = field(default_factory=load_answering)
 
 
 class CallSession:
@@ -64,6 +69,7 @@ class CallSession:
         self._origin_ms = 0.0
         self._mouth: Mouth | None = None
         self._recorder: CallRecorder | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     def drain(self) -> None:
         """Our process is stopping: end the call politely at the next chance."""
@@ -140,7 +146,7 @@ class CallSession:
             await self._until_over(talk)
         finally:
             timer.cancel()
-            await end_tasks([*pumps, talk])
+            await end_tasks([*pumps, talk, *([self._opening] if self._opening else [])])
             await parts.ear.close()
             await call.hangup()
 
@@ -181,9 +187,11 @@ class CallSession:
         )
         ear = Ear(senses, report=self._inbox.put_nowait, on_interrupt=mouth.stop)
         self._mouth = mouth
+        opening = Opening(ear, equipment.answering, self._notes, equipment.clock, self._aborted.set)
         return Parts(
             call=call,
             ear=ear,
+            opening=opening,
             mouth=mouth,
             turns=turns,
             dialogue=equipment.dialogue,
@@ -197,32 +205,9 @@ class CallSession:
         )
 
     async def _ring_and_talk(self, parts: Parts) -> None:
-        if await self._ring(parts):
+        ring_ms = self._equipment.limits.ring_ms
+        if await until_answered(self._inbox, self._notes, self._equipment.answering, ring_ms):
             await Conversation(parts, self._notes, self._origin_ms).run()
-
-    async def _ring(self, parts: Parts) -> bool:
-        """Wait for the answer, listening to what the network says meanwhile."""
-        try:
-            async with asyncio.timeout(self._equipment.limits.ring_ms / 1000):
-                while True:
-                    match await self._inbox.get():
-                        case Answered():
-                            return True
-                        case Heard(text=text) if self._announced(text):
-                            self._notes.end(EndedBy.NETWORK)
-                            return False
-                        case Gone():
-                            return False
-                        case Farewell(by=by):
-                            self._notes.end(by)
-                            return False
-        except TimeoutError:
-            self._notes.end(EndedBy.RESIDENT)
-            return False
-
-    def _announced(self, text: str) -> bool:
-        self._notes.announcement = self._equipment.words.announcements.recognise(text, answered=False)
-        return self._notes.announcement is not None
 
     async def _watch(self, parts: Parts) -> None:
         async for event in parts.call.events():
@@ -233,6 +218,7 @@ class CallSession:
                     self._record(parts.call)
                     await parts.ear.reset()
                     self._inbox.put_nowait(Answered())
+                    self._opening = asyncio.create_task(self._supervised(parts.opening.watch()))
                 case "dtmf":
                     self._pressed(event)
                 case "held":  # nobody can hear us: nobody is silent either
@@ -271,6 +257,7 @@ class CallSession:
     async def _listen(self, parts: Parts) -> None:
         async for frame in parts.call.frames():
             parts.ear.feed(frame)
+            parts.opening.feed(frame)
 
     async def _prefetch(self) -> None:
         if self._equipment.prefetch is not None:

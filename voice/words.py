@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from core.errors import ConfigError
-from core.types import Disposition
 
 DEFAULT_PATH = Path(__file__).resolve().parent.parent / "dialogues" / "voice.yml"
 
@@ -24,27 +23,6 @@ def bare(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Announcements:
-    """Phrases of network announcements by what they mean; see ``recognise``."""
-
-    marks: tuple[str, ...] = ()
-    phrases: Mapping[Disposition, tuple[str, ...]] = field(default_factory=dict)
-
-    def recognise(self, text: str, *, answered: bool) -> Disposition | None:
-        """Tell what an announcement says about the number, or ``None`` when it is no announcement.
-
-        After the answer a person may say the same words, so one of ``marks`` must be there too.
-        """
-        words = bare(text)
-        if answered and not any(mark in words for mark in self.marks):
-            return None
-        for disposition, phrases in self.phrases.items():
-            if any(phrase in words for phrase in phrases):
-                return disposition
-        return None
-
-
-@dataclass(frozen=True, slots=True)
 class VoiceWords:
     """Lists of ``dialogues/voice.yml``, ready for look-up."""
 
@@ -54,7 +32,6 @@ class VoiceWords:
     complete: frozenset[str] = frozenset()
     unfinished: tuple[str, ...] = ()
     wait: tuple[str, ...] = ()
-    announcements: Announcements = field(default_factory=Announcements)
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def is_back_channel(self, text: str) -> bool:
@@ -89,21 +66,8 @@ def load_words(path: Path = DEFAULT_PATH) -> VoiceWords:
         complete=frozenset(_strings(raw, "complete")),
         unfinished=_strings(raw, "unfinished"),
         wait=_strings(raw, "wait"),
-        announcements=_announcements(_mapping(raw, "announcements")),
         hints={str(key): _strings(_mapping(raw, "hints"), key) for key in _mapping(raw, "hints")},
     )
-
-
-def _announcements(raw: Mapping[str, Any]) -> Announcements:
-    phrases: dict[Disposition, tuple[str, ...]] = {}
-    for key in raw:
-        if key == "marks":
-            continue
-        try:
-            phrases[Disposition(key)] = _strings(raw, key)
-        except ValueError:
-            raise ConfigError(f"voice.yml: announcements: {key} is no disposition") from None
-    return Announcements(_strings(raw, "marks"), phrases)
 
 
 def _mapping(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:

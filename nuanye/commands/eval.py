@@ -111,6 +111,26 @@ def turns(
 
 
 @app.command()
+def answered(
+    file: Annotated[
+        list[Path],
+        typer.Argument(help="JSONL：text、label（person、voicemail、powered_off…） · labelled first words"),
+    ],
+    as_json: _Json = False,
+    misses: _Misses = False,
+) -> None:
+    """谁接的电话的评测 · persons, machines and announcements told apart by their first words."""
+    from voice.answering import load_answering
+    from voice.lab.answered import read_first_words, summarise_answered, tell_all
+
+    told = list(tell_all(read_first_words(file), load_answering()))
+    _show(summarise_answered(told), as_json=as_json)
+    for item in told if misses else ():
+        if item.found != item.line.label:
+            print(f"  {item.line.label} → {item.found}  {item.line.text}", file=_err())
+
+
+@app.command()
 def asr(
     manifest: Annotated[Path, typer.Argument(help="JSONL：audio、text，可加 set · recordings and words")],
     engine: Annotated[

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError
-from core.types import CallAction, Disposition, Reply
+from core.types import CallAction, Reply
 from voice.clauses import LONG_CHARS, clauses_of, split_clauses
 from voice.fixed import fixed_sentences
 from voice.words import EMERGENCIES, load_words
@@ -50,23 +50,6 @@ def test_the_spoken_variant_is_said_and_endings_are_protected() -> None:
         ("通知。", True),
         ("再见。", True),
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "answered", "expected"),
-    [
-        ("您好，您拨打的电话已关机。", False, Disposition.POWERED_OFF),
-        ("您拨打的号码是空号，请核对后再拨。", False, Disposition.EMPTY_NUMBER),
-        ("您拨打的用户正在通话中，请稍后再拨", False, Disposition.BUSY),
-        ("您好，您所拨打的电话已停机", False, Disposition.SUSPENDED),
-        ("请在嘀声后留言", True, Disposition.VOICEMAIL),
-        ("我手机快关机了", True, None),
-        ("喂你好", False, None),
-    ],
-)
-def test_announcements_are_told_from_people(text: str, answered: bool, expected: Disposition | None) -> None:
-    """After the answer the same word from a person is no announcement."""
-    assert WORDS.announcements.recognise(text, answered=answered) is expected
 
 
 def test_every_emergency_has_a_sentence() -> None:
