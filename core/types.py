@@ -99,7 +99,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One message to the citizen: ``text`` to read, ``spoken`` to say (empty: say ``text``)."""
+    """One message to the citizen: ``text`` to read, ``spoken`` to say (empty: say ``text``).
+
+    ``pace`` is the speed to say it at: 1.0 is the voice's own, 0.8 after somebody asked to go slower.
+    """
 
     text: str
     spoken: str = ""
@@ -107,6 +110,7 @@ class Reply:
     sources: tuple[Source, ...] = ()
     call: CallAction = CallAction.CONTINUE
     protected: bool = False  # must be heard to its end, speech over it does not stop it
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,10 @@ class ConversationState:
 
     ``open_question`` is the id of the question the next answer belongs to (``""``: none);
     ``keys`` are the DTMF digits that question offers; ``completed`` names the form that this
-    very turn finished (``job_intention`` or ``follow_up``, ``""``: none).
+    very turn finished (``job_intention`` or ``follow_up``, ``""``: none). ``summary`` is what staff
+    read before they take over: two lines of Chinese, who asked what, and what is known and open;
+    empty while nothing was said. ``send_text`` names the policy whose text this very turn asked to
+    get as a message (``""``: none).
     """
 
     open_question: str = ""
@@ -143,6 +150,8 @@ class ConversationState:
     policy_ids: tuple[str, ...] = ()
     intent: str = ""
     needs_review: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
+    send_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
