@@ -43,7 +43,7 @@ class UtcTime(TypeDecorator):  # type: ignore[misc]  # SQLAlchemy 1.4 is untyped
 
 
 # SQLite counts up by itself only for a column declared INTEGER.
-_SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 meta = sa.Table(
     "meta",
@@ -189,7 +189,7 @@ feedback = sa.Table(
 outbox = sa.Table(
     "outbox",
     metadata,
-    sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    sa.Column("id", SERIAL, primary_key=True, autoincrement=True),
     sa.Column("result_id", ID, sa.ForeignKey("results.result_id"), nullable=False, unique=True),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("published_at", UtcTime),
@@ -229,7 +229,7 @@ do_not_call = sa.Table(
 contacts = sa.Table(
     "contacts",
     metadata,
-    sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    sa.Column("id", SERIAL, primary_key=True, autoincrement=True),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("person_id", ID, nullable=False),
     sa.Column("address_print", sa.String(40), nullable=False),
@@ -259,7 +259,7 @@ staff = sa.Table(
 access_log = sa.Table(
     "access_log",
     metadata,
-    sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    sa.Column("id", SERIAL, primary_key=True, autoincrement=True),
     sa.Column("at", UtcTime, nullable=False, index=True),
     sa.Column("username", sa.String(64), nullable=False),
     sa.Column("action", sa.String(40), nullable=False),

@@ -11,6 +11,7 @@ from casework import schema
 from casework.audiences import Audiences
 from casework.database import Database, database_file
 from casework.handout import Handout
+from casework.handover.store import Handovers
 from casework.outbox import Outbox
 from casework.proof import Proof
 from casework.reading import Reading
@@ -23,7 +24,7 @@ from core.secret import SECRET_FILE, load_secret, load_secret_file
 from core.settings import Settings
 
 
-class Store(Handout, Outbox, Reading, Audiences, Proof, Register, Staff):
+class Store(Handout, Outbox, Reading, Audiences, Proof, Register, Staff, Handovers):
     """Everything casework keeps, by topic: see the base classes.
 
     Satisfies ``CallLedger`` and ``ResultLedger``. Use as an async context manager or ``close``.

@@ -1,0 +1,1 @@
+"""Conversations that a person is to take over: who waits, who answers, what was said meanwhile."""
