@@ -264,4 +264,17 @@ access_log = sa.Table(
     sa.Column("username", sa.String(64), nullable=False),
     sa.Column("action", sa.String(40), nullable=False),
     sa.Column("object_id", sa.String(128), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, server_default=""),  # casework.keeping.chain
+)
+
+# What is left of somebody who was erased: that it was done, when, why and how much, under a keyed hash.
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("person_print", sa.String(40), primary_key=True),
+    sa.Column("at", UtcTime, primary_key=True),
+    sa.Column("erased_by", sa.String(64), nullable=False),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),  # JSON: rows and files by kind
+    sa.Column("digest", sa.String(64), nullable=False),  # keyed hash over the above
 )

@@ -1,4 +1,4 @@
-"""Who may use the console, and who looked at what."""
+"""Who may use the console."""
 
 from __future__ import annotations
 
@@ -75,18 +75,6 @@ class Staff(Repository):
     async def set_disabled(self, username: str, disabled: bool) -> None:
         """Lock or unlock an account. Raises ``BadInput`` for an unknown name."""
         await self._change(username, disabled=disabled)
-
-    async def log_access(self, username: str, action: str, object_id: str) -> None:
-        """Note that a member of staff did ``action`` (``view_call``, ``play_recording`` …)."""
-        async with self._db.write() as connection:
-            await connection.execute(
-                schema.access_log.insert().values(
-                    at=self._clock.now(),
-                    username=username[:64],
-                    action=action[:40],
-                    object_id=object_id[:128],
-                )
-            )
 
     async def _change(self, username: str, **values: Any) -> None:
         staff = schema.staff

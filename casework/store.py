@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -12,19 +13,23 @@ from casework.audiences import Audiences
 from casework.database import Database, database_file
 from casework.handout import Handout
 from casework.handover.store import Handovers
+from casework.keeping.access import AccessLog
 from casework.outbox import Outbox
 from casework.proof import Proof
 from casework.reading import Reading
 from casework.register.store import Register
+from casework.repository import Repository
 from casework.staff import Staff
 from casework.vault import Vault
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, StorageError
-from core.secret import SECRET_FILE, load_secret, load_secret_file
+from core.secret import SECRET_FILE, KeyRing, load_ring, load_ring_file
 from core.settings import Settings
 
+Part = TypeVar("Part", bound=Repository)
 
-class Store(Handout, Outbox, Reading, Audiences, Proof, Register, Staff, Handovers):
+
+class Store(Handout, Outbox, Reading, Audiences, Proof, Register, Staff, Handovers, AccessLog):
     """Everything casework keeps, by topic: see the base classes.
 
     Satisfies ``CallLedger`` and ``ResultLedger``. Use as an async context manager or ``close``.
@@ -49,6 +54,10 @@ class Store(Handout, Outbox, Reading, Audiences, Proof, Register, Staff, Handove
                 hint="set NUANYE_SECRET_KEY or restore secret.key as it was",
             )
         return None
+
+    def part(self, kind: type[Part]) -> Part:
+        """Return a topic that is not needed every day (keys, erasure, reports …) on this database."""
+        return kind(self._db, self._vault, self._clock)
 
     async def ping(self) -> None:
         """Raise ``StorageError`` unless the database answers."""
@@ -80,9 +89,9 @@ async def open_store(target: Settings | str, *, secret: bytes = b"", clock: Cloc
         StorageError: the database cannot be reached, is of another version or has another key.
     """
     url = target.database if isinstance(target, Settings) else target
-    key = secret or (load_secret(target) if isinstance(target, Settings) else _secret_for(url))
+    vault = Vault(secret) if secret else open_vault(target)
     database = Database(url)
-    store = Store(database, Vault(key), clock or SystemClock())
+    store = Store(database, vault, clock or SystemClock())
     try:
         if database.is_sqlite:
             await database.migrate()
@@ -95,10 +104,19 @@ async def open_store(target: Settings | str, *, secret: bytes = b"", clock: Cloc
     return store
 
 
-def _secret_for(url: str) -> bytes:
+def open_vault(target: Settings | str) -> Vault:
+    """Return the vault of the settings' secrets, or of those that lie beside an SQLite file."""
+
+    def load() -> KeyRing:
+        return load_ring(target) if isinstance(target, Settings) else _ring_for(target)
+
+    return Vault(load(), reload=load)
+
+
+def _ring_for(url: str) -> KeyRing:
     file = database_file(url)
     if file is not None:
-        return load_secret_file(file.parent / SECRET_FILE)
+        return load_ring_file(file.parent / SECRET_FILE)
     if url.startswith("sqlite"):
-        return os.urandom(32)  # what lives in memory dies with its key
+        return KeyRing((os.urandom(32),))  # what lives in memory dies with its key
     raise ConfigError("a database on a server needs the settings' secret key", hint="pass the settings")

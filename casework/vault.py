@@ -7,14 +7,15 @@ import hashlib
 import hmac
 import os
 import re
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.errors import StorageError
-from core.secret import derive_key
+from core.secret import KeyRing, derive_key
 
-_PREFIX = "v1."
+_NAMELESS = "v1"
 _NONCE_BYTES = 12
 _DIGITS = re.compile(r"[1-9][0-9]*")
 _CHAT = re.compile(r"[a-z]{2,20}:[^/]")  # channel:user
@@ -22,28 +23,69 @@ _NAME_MARK = "\u2983name\u2984"
 
 
 class Vault:
-    """Seals with AES-256-GCM; every value is bound to the column it belongs to."""
+    """Seals with AES-256-GCM; every value is bound to the column it belongs to.
 
-    def __init__(self, secret: bytes) -> None:
-        self._cipher = AESGCM(derive_key(secret, "identity-fields"))
-        self._fingerprint_key = derive_key(secret, "identity-fingerprint")
+    A sealed value names its key (``k1b2….``); ``v1.`` is what was written before keys had names. A key
+    that is not known may have been made by a rotation since this process began: ``reload`` looks again.
+    """
+
+    def __init__(self, secret: bytes | KeyRing, *, reload: Callable[[], KeyRing] | None = None) -> None:
+        self._reload = reload
+        self._take(secret if isinstance(secret, KeyRing) else KeyRing((secret,)))
+
+    def _take(self, ring: KeyRing) -> None:
+        self._first = ring.first
+        self._ciphers = {
+            key_name(secret): AESGCM(derive_key(secret, "identity-fields")) for secret in ring.secrets
+        }
+        self._newest = key_name(ring.newest)
+        self._cipher = self._ciphers[self._newest]
+        self._fingerprint_key = derive_key(ring.first, "identity-fingerprint")
 
     def seal(self, text: str, column: str) -> str:
         """Encrypt ``text`` for ``column``; the same text never looks the same twice."""
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, text.encode(), column.encode())
-        return _PREFIX + base64.urlsafe_b64encode(nonce + sealed).decode()
+        return f"{self._newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, column: str) -> str:
         """Decrypt. Raises ``StorageError`` for another key, another column or damaged data."""
+        name, _, body = sealed.partition(".")
         try:
-            raw = base64.urlsafe_b64decode(sealed.removeprefix(_PREFIX).encode())
-            return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], column.encode()).decode()
+            raw = base64.urlsafe_b64decode(body.encode())
+            for cipher in self._ciphers_for(name):
+                try:
+                    plain = cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], column.encode())
+                except InvalidTag:
+                    continue
+                return plain.decode()
+            raise InvalidTag
         except (InvalidTag, ValueError) as error:
             raise StorageError(
                 f"{column} cannot be decrypted ({type(error).__name__})",
                 hint="the database was written with another secret key",
             ) from None
+
+    def _ciphers_for(self, name: str) -> tuple[AESGCM, ...]:
+        if name == _NAMELESS:
+            return tuple(reversed(self._ciphers.values()))  # the oldest is the likeliest
+        if name not in self._ciphers and self._reload is not None:
+            self._take(self._reload())
+        cipher = self._ciphers.get(name)
+        return () if cipher is None else (cipher,)
+
+    def is_fresh(self, sealed: str) -> bool:
+        """Whether a value is sealed with the newest key (or there is nothing to seal)."""
+        return not sealed or sealed.startswith(f"{self._newest}.")
+
+    @property
+    def newest_prefix(self) -> str:
+        """What freshly sealed values begin with."""
+        return f"{self._newest}."
+
+    def key_for(self, purpose: str) -> bytes:
+        """Return a key of its own for ``purpose``, the same whatever was rotated."""
+        return derive_key(self._first, purpose)
 
     def fingerprint(self, text: str) -> str:
         """Return a keyed hash that is equal exactly for equal texts."""
@@ -57,6 +99,11 @@ class Vault:
     def key_print(self) -> str:
         """What tells this key from another without giving it away."""
         return self.fingerprint("key check")
+
+
+def key_name(secret: bytes) -> str:
+    """Return what a secret is called in the values it has sealed; it says nothing about the secret."""
+    return f"k{derive_key(secret, 'key-name', 4).hex()}"
 
 
 def normal_address(address: str) -> str:

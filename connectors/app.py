@@ -29,7 +29,7 @@ from core.clock import Clock, SystemClock
 from core.hearing import Hearing, HttpHearing
 from core.interfaces import Dialogue
 from core.metrics import render_metrics
-from core.secret import derive_key, load_secret
+from core.secret import derive_key, load_ring, load_secret
 from core.settings import Settings
 from core.streams import RedisStreamQueue
 from core.tasks import end_tasks
@@ -94,7 +94,7 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
 
 def _guard(settings: Settings, clock: Clock) -> Guard:
     return Guard(
-        key=derive_key(load_secret(settings), "web-chat-session"),
+        key=derive_key(load_ring(settings).newest, "web-chat-session"),
         origins=parse_origins(settings.public_chat_origins),
         clock=clock,
         trust_proxy=settings.chat_trust_proxy,

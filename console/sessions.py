@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from casework.types import StaffMember
 from core.clock import Clock
 from core.logs import get_log
-from core.secret import derive_key, load_secret
+from core.secret import derive_key, load_ring
 from core.settings import Settings
 
 COOKIE_NAME = "nuanye_console"
@@ -67,7 +67,7 @@ class EndedSessions:
 def cookie_storage(settings: Settings) -> EncryptedCookieStorage:
     """Return the storage: AES and HMAC (Fernet), HttpOnly, SameSite=Lax, Secure behind HTTPS."""
     return EncryptedCookieStorage(
-        derive_key(load_secret(settings), "console-session"),
+        derive_key(load_ring(settings).newest, "console-session"),
         cookie_name=COOKIE_NAME,
         max_age=settings.console_session_hours * 3600,
         httponly=True,

@@ -15,6 +15,7 @@ from core.errors import NuanyeError
 
 # Group or command -> (module, attribute, help). Loaded on use, so that `nuanye --help` is quick.
 _GROUPS = {
+    "accesslog": ("nuanye.commands.accesslog", "app", "查阅日志 · who looked at what, as a chain"),
     "ask": ("nuanye.commands.ask", "ask", "回答一个政策问题 · answer one policy question"),
     "call": ("nuanye.commands.call", "call", "呼叫一个 SIP 话机 · call a softphone"),
     "campaign": ("nuanye.commands.campaign", "app", "外呼任务 · call a list of people"),
@@ -24,6 +25,7 @@ _GROUPS = {
     "dnc": ("nuanye.commands.dnc", "app", "免打扰名单 · the do-not-call lists"),
     "doctor": ("nuanye.commands.doctor", "doctor", "检查本机环境 · check this machine"),
     "eval": ("nuanye.commands.eval", "app", "评测 · measure understanding"),
+    "keys": ("nuanye.commands.keys", "app", "密钥轮换 · rotate the keys of what is sealed"),
     "knowledge": ("nuanye.commands.knowledge", "app", "政策知识库 · policy knowledge"),
     "models": ("nuanye.commands.models", "app", "语音模型 · speech models"),
     "register": ("nuanye.commands.register", "app", "失业登记名册 · the register of unemployed people"),

@@ -9,12 +9,10 @@ import sys
 
 from redis.asyncio import Redis
 
-from casework.store import open_store
-from casework.vault import Vault
+from casework.store import open_store, open_vault
 from core.clock import SystemClock
 from core.logs import get_log
 from core.process import beat, run_process
-from core.secret import load_secret
 from core.settings import Settings
 from core.streams import CALLS_STREAM, RedisStreamQueue
 from core.tasks import end_tasks
@@ -40,9 +38,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         hearing_served(settings, equipment.recognizer),
     ):
         queue = RedisStreamQueue(redis, CALLS_STREAM, CallTask)
-        accounting = Accounting(
-            store, queue, Spool(settings.data_dir / "spool", Vault(load_secret(settings)))
-        )
+        accounting = Accounting(store, queue, Spool(settings.data_dir / "spool", open_vault(settings)))
         worker = Worker(
             queue,
             store,

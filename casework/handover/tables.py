@@ -41,7 +41,7 @@ lines = sa.Table(
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("who", sa.String(20), nullable=False),
     sa.Column("said_by", sa.String(80), nullable=False),
-    sa.Column("text_sealed", sa.Text, nullable=False),
+    sa.Column("text_sealed", sa.Text, nullable=False, info={"sealed_as": "line"}),
     sa.Column("delivery", sa.String(60), nullable=False, index=True),
     sa.UniqueConstraint("handover_id", "line_id"),
 )

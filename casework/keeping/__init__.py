@@ -1,0 +1,1 @@
+"""Keeping and forgetting: who looked at what, how long things stay, erasure, keys, backups, reports."""
