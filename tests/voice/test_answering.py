@@ -42,7 +42,6 @@ def test_announcements_are_named_and_no_person_is_taken_for_a_machine() -> None:
         ("您波打的电话已关鸡", Disposition.POWERED_OFF),
         ("您拨打的号码是空耗请核对后再播", Disposition.EMPTY_NUMBER),
         ("您好您拨打的用户已亭机", Disposition.SUSPENDED),
-        ("请在提示因后留言", Disposition.VOICEMAIL),
     ],
 )
 def test_announcements_are_known_by_their_sound_too(heard: str, disposition: Disposition) -> None:
