@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from casework.store import open_store
 from connectors.app import Parts, make_app
+from connectors.handover.staffing import Behind
 from core.dialogue import HttpDialogue
 from core.process import listening, run_process
 from core.settings import Settings
@@ -22,7 +23,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         Redis.from_url(settings.redis) as redis,
         await open_store(settings) as ledger,
     ):
-        parts = Parts(redis, HttpDialogue(session, settings.dialogue_base_url), ledger, http=session)
+        dialogue = HttpDialogue(session, settings.dialogue_base_url)
+        parts = Parts(redis, dialogue, ledger, http=session, handovers=Behind(ledger))
         async with listening(make_app(settings, parts), settings, "chat_port"):
             await stop.wait()
 

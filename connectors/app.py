@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 from aiohttp import web
@@ -13,7 +13,9 @@ from redis.exceptions import RedisError
 
 from casework.interfaces import ResultLedger
 from connectors.channel import Channel, Service
-from connectors.inbox import Inbox, Patience
+from connectors.handover.staffing import Behind, Staffing, make_staffing
+from connectors.inbox import Inbox
+from connectors.patience import Patience
 from connectors.platform_texts import load_platform_texts
 from connectors.plugin import Context, channels_of
 from connectors.rate import RateLimit
@@ -44,13 +46,15 @@ CHANNELS: web.AppKey[Sequence[Channel]] = web.AppKey("channels", Sequence[Channe
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is given: the other processes. Without ``http`` the web is its only door."""
+    """What the application is given: the other processes. Without ``http`` the web is its only door,
+    without ``handovers`` nobody takes conversations over."""
 
     redis: Redis
     dialogue: Dialogue
     ledger: ResultLedger
     hearing: Hearing | None = None
     http: aiohttp.ClientSession | None = None
+    handovers: Behind | None = None
 
 
 def make_app(settings: Settings, parts: Parts, patience: Patience | None = None) -> web.Application:
@@ -62,10 +66,10 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     """
     clock = SystemClock()
     texts = load_texts({"agency": settings.agency_name, "hotline": settings.hotline})
-    limits = Limits(messages_per_window=settings.chat_messages_per_minute)
-    store = RedisStore(parts.redis, limits)
+    store = RedisStore(parts.redis, Limits(messages_per_window=settings.chat_messages_per_minute))
     relay = ResultRelay(RedisStreamQueue(parts.redis, CHAT_RESULTS_STREAM, Result), parts.ledger, clock)
     inbox = Inbox(store, parts.dialogue, texts, on_answer=relay.on_answer, patience=patience, clock=clock)
+    staffing = _staffing(settings, parts, store)
     guard = _guard(settings, clock)
     sessions = RateLimit(parts.redis, "sessions", limit=SESSIONS_PER_MINUTE)
     channel = WebChannel(inbox, store, guard, texts, sessions)
@@ -74,9 +78,20 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     app.add_routes(Page(texts, guard.origins).routes())
     app.add_routes(_service_routes(inbox, parts.redis))
     if parts.http is not None:
-        app[CHANNELS] = tuple(channels_of(_context(settings, parts, parts.http, inbox, store)))
-        app.cleanup_ctx.append(_joined(app, inbox, app[CHANNELS]))
+        context = _context(settings, parts, parts.http, inbox, store)
+        if staffing is not None:
+            context = replace(context, staff=staffing.gate)
+        app[CHANNELS] = tuple(channels_of(context))
+        _join(app, inbox, app[CHANNELS])
+    if staffing is not None:
+        inbox.hand_over_by(staffing.gate)
+        app.cleanup_ctx.append(_at_work(staffing))
 
+    _answer_in(app, inbox, relay)
+    return app
+
+
+def _answer_in(app: web.Application, inbox: Inbox, relay: ResultRelay) -> None:
     async def running(_app: web.Application) -> AsyncIterator[None]:
         await inbox.start()
         relaying = asyncio.create_task(relay.run())
@@ -89,7 +104,21 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     app.cleanup_ctx.append(running)
     # Before the server waits for its open requests: it wakes the ones that wait for news.
     app.on_shutdown.append(stop_inbox)
-    return app
+
+
+def _staffing(settings: Settings, parts: Parts, store: RedisStore) -> Staffing | None:
+    if parts.handovers is None or settings.handover_minutes == 0:
+        return None
+    return make_staffing(settings, parts.redis, parts.http, store, parts.handovers)
+
+
+def _at_work(service: Service) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        await service.stop()
+
+    return running
 
 
 def _guard(settings: Settings, clock: Clock) -> Guard:
@@ -119,22 +148,13 @@ def _context(
     )
 
 
-def _joined(
-    app: web.Application, inbox: Inbox, channels: Sequence[Channel]
-) -> Callable[[web.Application], AsyncIterator[None]]:
-    """Add the channels' routes; return the context that runs what they do in the background."""
+def _join(app: web.Application, inbox: Inbox, channels: Sequence[Channel]) -> None:
+    """Add the channels' routes, and run what they do in the background."""
     for channel in channels:
         app.add_routes(channel.routes(inbox.accept))
-    services = [channel for channel in channels if isinstance(channel, Service)]
-
-    async def running(_app: web.Application) -> AsyncIterator[None]:
-        for service in services:
-            await service.start()
-        yield
-        for service in services:
-            await service.stop()
-
-    return running
+    for channel in channels:
+        if isinstance(channel, Service):
+            app.cleanup_ctx.append(_at_work(channel))
 
 
 def _service_routes(inbox: Inbox, redis: Redis) -> list[web.AbstractRouteDef]:

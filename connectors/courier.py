@@ -10,7 +10,7 @@ until the citizen writes when the platform wants that first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -58,6 +58,10 @@ class Envelope:
     key: str
 
 
+Report = Callable[[Sequence[Event], str], Awaitable[None]]
+"""Hears what became of each group: ``sent``, or the code of an error. Raises ``QueueError``."""
+
+
 class Outlet(Protocol):
     """What a channel adds to the courier."""
 
@@ -83,6 +87,7 @@ class Courier:
     outgoing: Outgoing
     outlet: Outlet
     lease_ms: int = _LEASE_MS
+    report: Report | None = None
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _service: list[asyncio.Task[None]] = field(default_factory=list)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_CONCURRENT))
@@ -170,7 +175,7 @@ class Courier:
         ``seen`` is the end of the log as it was read.
         """
         messages = self.outlet.render(group)
-        done = Progress(after=group[-1].id)
+        done, refused = Progress(after=group[-1].id), False
         for part in range(progress.part, len(messages)):
             here = replace(progress, part=part)
             if self._stopping:
@@ -178,25 +183,33 @@ class Courier:
                 return None
             try:
                 if not await self._send_one(conversation_id, here, group, messages[part]):
-                    await self._park(conversation_id, owner, seen, "no_window")
+                    await self._park(conversation_id, owner, seen, "no_window", group)
                     return None
             except (PlatformUnavailable, TokenRejected) as error:
-                await self._postpone(conversation_id, owner, here, error)
+                await self._postpone(conversation_id, owner, here, error, group)
                 return None
             except (WindowClosed, NotPermitted) as error:
                 _log.warning("delivery_parked", code=error.code, reason=str(error), hint=error.hint)
-                await self._park(conversation_id, owner, seen, error.code)
+                await self._park(conversation_id, owner, seen, error.code, group)
                 return None
             except PlatformError as error:
                 # Refused for good: what follows may still be taken.
+                refused = True
                 TURN_FAILURES.labels(error.code).inc()
                 _log.error("message_refused", code=error.code, reason=str(error))
+                await self._told(group, error.code)
             after = done if part + 1 == len(messages) else replace(here, part=part + 1, tries=0)
             if not await self.outgoing.advance(conversation_id, owner, after, self.lease_ms):
                 _log.warning("courier_lease_lost", conversation=conversation_id)
                 return None
             progress = after
+        if not refused:
+            await self._told(group, "sent")
         return done
+
+    async def _told(self, group: tuple[Event, ...], code: str) -> None:
+        if self.report is not None:
+            await self.report(group, code)
 
     async def _send_one(
         self, conversation_id: str, here: Progress, group: tuple[Event, ...], message: Message
@@ -214,14 +227,20 @@ class Courier:
         await self.outgoing.offer(conversation_id, message.choices)
         return True
 
-    async def _postpone(self, conversation_id: str, owner: str, here: Progress, error: PlatformError) -> None:
+    async def _postpone(
+        self, conversation_id: str, owner: str, here: Progress, error: PlatformError, group: tuple[Event, ...]
+    ) -> None:
         TURN_FAILURES.labels(error.code).inc()
         _log.warning("delivery_postponed", code=error.code, reason=str(error), tries=here.tries)
         again = replace(here, tries=here.tries + 1)
         await self.outgoing.advance(conversation_id, owner, again, self.lease_ms)
         await self.outgoing.postpone(conversation_id, owner, min(2**here.tries, _LONGEST_PAUSE_S))
+        await self._told(group, error.code)
 
-    async def _park(self, conversation_id: str, owner: str, seen: str, why: str) -> None:
+    async def _park(
+        self, conversation_id: str, owner: str, seen: str, why: str, group: tuple[Event, ...]
+    ) -> None:
         TURN_FAILURES.labels(f"delivery.{why}").inc()
         _log.info("delivery_waits_for_user", conversation=conversation_id, reason=why)
         await self.outgoing.finish(conversation_id, owner, seen)
+        await self._told(group, why)

@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from connectors.prepare import NotReady, Prepare, Unusable
+from connectors.patience import Patience
+from connectors.prepare import NotReady, Prepare, StaffGate, Unusable
 from connectors.store import Store
 from connectors.texts import Texts
 from connectors.types import Event, EventType, LogPage, Verdict, reply_events
@@ -31,25 +32,6 @@ from core.types import Answer, Turn, TurnEvent
 _log = get_log("inbox")
 
 OnAnswer = Callable[[Turn, Answer], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the inbox waits for whom, in milliseconds.
-
-    After ``deadline_ms`` without an answer the citizen is told that it takes longer. An unreachable
-    core is asked again after ``retry_ms``, twice as long each time up to ``retry_max_ms``, until
-    ``give_up_ms``. A turn on which the core fails is tried ``attempts`` times.
-    """
-
-    deadline_ms: int = 4_000
-    retry_ms: int = 500
-    retry_max_ms: int = 10_000
-    give_up_ms: int = 15 * 60_000
-    attempts: int = 3
-    lease_ms: int = 15_000
-    sweep_ms: int = 2_000
-    concurrent: int = 64
 
 
 @dataclass(slots=True)
@@ -87,6 +69,11 @@ class Inbox:
         self._services: list[asyncio.Task[None]] = []
         self._closed = False
         self._prepare: dict[str, Prepare] = {}
+        self._staff: StaffGate | None = None
+
+    def hand_over_by(self, staff: StaffGate) -> None:
+        """From now on staff may take conversations over."""
+        self._staff = staff
 
     def prepare_with(self, channel: str, prepare: Prepare) -> None:
         """Have every turn of ``channel`` prepared, while its sender is not kept waiting."""
@@ -211,7 +198,10 @@ class Inbox:
         while True:
             try:
                 answer = await self._ask(case)
+                if isinstance(answer, tuple):
+                    return answer
                 await self._on_answer(turn, answer)
+                further = await self._staff.heed(turn, answer) if self._staff else ()
             except Unusable as error:
                 TURN_FAILURES.labels(error.code).inc()
                 return (self._notice(turn, error.notice, error.text),)
@@ -227,18 +217,20 @@ class Inbox:
                 if isinstance(error, BadInput) or failures >= self._patience.attempts:
                     return (self._notice(turn, "failed"),)
             else:
-                return reply_events(turn, answer, self._clock.now())
+                return (*reply_events(turn, answer, self._clock.now()), *further)
             await self._clock.sleep_ms(pause)
             pause = min(pause * 2, self._patience.retry_max_ms)
 
-    async def _ask(self, case: _Case) -> Answer:
+    async def _ask(self, case: _Case) -> Answer | tuple[Event, ...]:
+        """Return the core's answer; or what is said instead, when a person is to answer."""
         turn = case.turn
 
-        async def respond() -> Answer:
+        async def respond() -> Answer | tuple[Event, ...]:
             prepare = self._prepare.get(turn.channel)
             if case.ready is None:
                 case.ready = await prepare(turn) if prepare else turn
-            return await self._dialogue.respond(case.ready)
+            held = await self._staff.hold(turn, case.ready) if self._staff else case.ready
+            return await self._dialogue.respond(held) if isinstance(held, Turn) else held
 
         started = time.perf_counter()
         asking = asyncio.ensure_future(respond())

@@ -34,7 +34,7 @@ class MenuEntry:
 
 @dataclass(frozen=True, slots=True)
 class PlatformTexts:
-    """``choose`` to ``chosen`` frame an answer; ``said`` are words in the user's place."""
+    """``choose`` to ``chosen`` frame an answer, ``staff_says`` staff's words; ``said`` is the user's part."""
 
     notices: Mapping[str, str]
     choose: str
@@ -43,6 +43,7 @@ class PlatformTexts:
     original: str
     open_original: str
     chosen: str
+    staff_says: str
     said: Mapping[str, str]
     menu: tuple[MenuEntry, ...]
 
@@ -59,6 +60,7 @@ def load_platform_texts(names: Mapping[str, str], path: Path = PLATFORMS_FILE) -
             original=raw["original"],
             open_original=raw["open_original"],
             chosen=raw["chosen"],
+            staff_says=raw["staff_says"],
             said=raw["said"],
             menu=tuple(_entry(item) for item in raw["menu"]),
         )

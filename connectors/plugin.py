@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 
 from connectors.channel import Channel
 from connectors.courier import Courier, Outlet
+from connectors.handover.gate import Gate
 from connectors.inbox import Inbox
 from connectors.outgoing import Outgoing
 from connectors.platform_texts import PlatformTexts
@@ -40,7 +41,11 @@ BUILT_IN = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a channel is made from. ``key`` is this installation's secret for hashing users' ids."""
+    """What a channel is made from.
+
+    ``key`` is this installation's secret for hashing users' ids; ``staff`` is there when people take
+    conversations over.
+    """
 
     settings: Settings
     redis: Redis
@@ -52,12 +57,14 @@ class Context:
     platform_texts: PlatformTexts
     clock: Clock
     key: bytes
+    staff: Gate | None = None
 
     def courier(self, outlet: Outlet) -> tuple[Courier, Outgoing]:
         """Return the courier of a channel whose users are reached by an API; its ``start`` runs it."""
         self.store.push(outlet.name)
         outgoing = Outgoing(self.redis, outlet.name)
-        return Courier(self.store, outgoing, outlet), outgoing
+        report = self.staff.delivered if self.staff else None
+        return Courier(self.store, outgoing, outlet, report=report), outgoing
 
 
 Make = Callable[[Context], Channel | None]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
+from connectors.types import Event
 from core.errors import NuanyeError
-from core.types import Turn
+from core.types import Answer, Turn
 
 Prepare = Callable[[Turn], Awaitable[Turn]]
 """Finishes a turn, e.g. by hearing a voice message. Raises ``Unusable`` or ``NotReady``."""
@@ -26,3 +28,15 @@ class NotReady(NuanyeError):
     """Raised when a message cannot be prepared now but may be later."""
 
     code = "inbox.not_ready"
+
+
+class StaffGate(Protocol):
+    """What the inbox asks before and after each answer, where staff take conversations over."""
+
+    async def hold(self, turn: Turn, ready: Turn) -> Turn | tuple[Event, ...]:
+        """Return what the core is to answer, or what is said instead. Raises ``QueueError``."""
+        ...
+
+    async def heed(self, turn: Turn, answer: Answer) -> tuple[Event, ...]:
+        """Return what is said after an answer that hands over. Raises ``QueueError``."""
+        ...

@@ -53,6 +53,19 @@ redis.call('PUBLISH', '{WAKE_CHANNEL}', ARGV[3])
 """
 )
 
+# KEYS: seen, log, outgoing?   ARGV: log length, keep_ms, conversation, key, events…
+_APPEND_ONCE = (
+    _LOG
+    + f"""
+if redis.call('SADD', KEYS[1], ARGV[4]) == 0 then return 0 end
+log(KEYS[2], 5)
+outgoing(KEYS[3], ARGV[3])
+for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+redis.call('PUBLISH', '{WAKE_CHANNEL}', ARGV[3])
+return 1
+"""
+)
+
 # KEYS: seen, pending, log, waiting, rate, outgoing?
 # ARGV: log length, keep_ms, conversation, message id, turn, max conversations, max pending,
 #       window_ms, messages per window, echo…
@@ -126,6 +139,7 @@ class RedisStore:
             limits.messages_per_window,
         )
         self._append = redis.register_script(_APPEND)
+        self._append_once = redis.register_script(_APPEND_ONCE)
         self._accept = redis.register_script(_ACCEPT)
         self._claim = redis.register_script(_CLAIM)
         self._commit = redis.register_script(_COMMIT)
@@ -135,12 +149,23 @@ class RedisStore:
         """From now on a courier delivers the logs of ``channel``: tell it of everything new."""
         self._pushed.add(channel)
 
+    def is_pushed(self, conversation_id: str) -> bool:
+        """Tell whether a courier delivers this conversation's log."""
+        return bool(self._courier(conversation_id))
+
     async def append(self, conversation_id: str, events: Sequence[Event]) -> None:
         """See ``EventLog``."""
         keys = [key_of(conversation_id, "log"), *self._courier(conversation_id)]
         args: list[Any] = [*self._common, conversation_id, *map(to_json, events)]
         with redis_errors():
             await self._append(keys=keys, args=args)
+
+    async def append_once(self, conversation_id: str, key: str, events: Sequence[Event]) -> bool:
+        """See ``EventLog``."""
+        keys = [key_of(conversation_id, part) for part in ("seen", "log")] + self._courier(conversation_id)
+        args: list[Any] = [*self._common, conversation_id, key, *map(to_json, events)]
+        with redis_errors():
+            return bool(await self._append_once(keys=keys, args=args))
 
     async def since(self, conversation_id: str, cursor: str) -> LogPage:
         """See ``EventLog``."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connectors.platform_texts import PlatformTexts
-from connectors.types import Event, EventType
+from connectors.types import STAFF, Event, EventType
 
 MAX_CHOICES = 9
 """More cannot be told apart by one digit."""
@@ -63,7 +63,8 @@ def compose(group: Sequence[Event], texts: PlatformTexts, *, links: bool) -> Com
     parts: list[str] = []
     choices: tuple[str, ...] = ()
     for event in group:
-        parts.append(event.text.strip())
+        said = event.text.strip()
+        parts.append(texts.staff_says.format(text=said) if event.code == STAFF else said)
         for source in event.sources:
             if source.title in event.text or (source.url and source.url in event.text):
                 continue  # the answer says so itself

@@ -19,6 +19,10 @@ class EventLog(Protocol):
         """Add entries and wake the readers. Raises ``QueueError``."""
         ...
 
+    async def append_once(self, conversation_id: str, key: str, events: Sequence[Event]) -> bool:
+        """Add entries unless that was done under this ``key`` within the last day: ``False``."""
+        ...
+
     async def since(self, conversation_id: str, cursor: str) -> LogPage:
         """Return what follows ``cursor``. Raises ``BadInput`` for a malformed cursor."""
         ...
@@ -84,6 +88,15 @@ class MemoryStore:
         for event in events:
             log.append(replace(event, id=f"{len(log) + 1}-0"))
         self._wake(conversation_id)
+
+    async def append_once(self, conversation_id: str, key: str, events: Sequence[Event]) -> bool:
+        """See ``EventLog``."""
+        seen = self._of(conversation_id).seen
+        if key in seen:
+            return False
+        seen.add(key)
+        await self.append(conversation_id, events)
+        return True
 
     async def since(self, conversation_id: str, cursor: str) -> LogPage:
         """See ``EventLog``."""

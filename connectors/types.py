@@ -10,6 +10,9 @@ from core.types import Answer, Button, CallAction, Source, Turn
 
 START_CURSOR = "0-0"
 
+STAFF = "staff"
+"""``Event.code`` of a reply that a member of staff wrote; its ``message_id`` is that of the line."""
+
 
 class EventType(StrEnum):
     """Who an entry of the conversation's log comes from."""

@@ -69,6 +69,13 @@ class Settings:
         "", "Token of its callback; empty: its news come to the WeCom application's.", secret=True
     )
     kf_aes_key: str = _setting("", "EncodingAESKey of its callback.", secret=True)
+    handover_minutes: int = _setting(
+        10, "How long a resident waits for staff in the chat; 0: staff do not take conversations over."
+    )
+    handover_wecom_users: str = _setting(
+        "", "WeCom members (userid|userid) who are told in WeCom that a resident waits; empty: nobody."
+    )
+    console_url: str = _setting("", "Base URL of the staff console in links; empty: host and console_port.")
     agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
     hotline: str = _setting("12333", "Telephone number that citizens are referred to.")
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
@@ -113,6 +120,11 @@ class Settings:
     def hearing_base_url(self) -> str:
         """Where voice messages are heard."""
         return self.hearing_url or f"http://{self.host}:{self.hearing_port}"
+
+    @property
+    def console_base_url(self) -> str:
+        """Where staff open the console."""
+        return (self.console_url or f"http://{self.host}:{self.console_port}").rstrip("/")
 
     @property
     def database(self) -> str:
@@ -237,6 +249,8 @@ def _range_problems(settings: Settings) -> list[str]:
             problems.append(f"{name}: must be a port, 0 to 65535")
     if settings.rtp_port_max - settings.rtp_port_min < 2:
         problems.append("rtp_port_max: must leave room above rtp_port_min")
+    if settings.handover_minutes < 0:
+        problems.append("handover_minutes: must not be negative")
     for name in (
         "voice_lines",
         "ring_timeout_s",

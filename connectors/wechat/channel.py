@@ -168,7 +168,9 @@ class WechatChannel:
         self, request: web.Request, incoming: Incoming, conversation_id: str
     ) -> web.StreamResponse:
         try:
-            claimed = await self._passive.wait(request, conversation_id, incoming.key)
+            staff = self._context.staff
+            silent = staff is not None and await staff.silent(conversation_id, incoming.key)
+            claimed = await self._passive.wait(request, conversation_id, incoming.key, silent=silent)
         except QueueError as error:
             # The message is safe; its answer will be sent when Redis is back.
             _log.error("answer_not_read", code=error.code, reason=str(error))

@@ -78,13 +78,16 @@ class PassiveReply:
     pulse: Pulse
     deadline_ms: int = DEADLINE_MS
 
-    async def wait(self, request: web.Request, conversation_id: str, message_id: str) -> Claimed | None:
+    async def wait(
+        self, request: web.Request, conversation_id: str, message_id: str, *, silent: bool = False
+    ) -> Claimed | None:
         """Return the answer to ``message_id`` and mark it as delivered; ``None``: a courier will send it.
 
         What could not be sent before, because the platform wanted the citizen to write first, comes along.
+        ``silent``: nothing is to be waited for, because a person will answer.
         """
         key = f"{conversation_id}/{message_id}"
-        until = self.clock.monotonic_ms() + self.deadline_ms
+        until = self.clock.monotonic_ms() + (0 if silent else self.deadline_ms)
         claimed: Claimed | None = None
         self.pulse.begin(key)
         try:

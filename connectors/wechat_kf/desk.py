@@ -23,6 +23,8 @@ _log = get_log("kf")
 _STAFF_MS = 60_000
 _BOT_MS = 3_600_000
 _ROUND = "nuanye:kf:round"
+QUEUE = "queue"
+"""Stands for a servicer while the platform looks for one."""
 
 
 class Desk:
@@ -64,14 +66,17 @@ class Desk:
         with redis_errors():
             await self._redis.set(key_of(conversation_id, "desk"), value, px=keep_ms)
 
-    async def hand_over(self, conversation_id: str, place: Place) -> bool:
-        """Give the customer to a servicer on duty, else to the queue; ``False``: nobody is there."""
+    async def hand_over(self, conversation_id: str, place: Place) -> str:
+        """Give the customer to a servicer on duty, else to the queue.
+
+        Return the servicer's id, or ``QUEUE``; empty: nobody is there.
+        """
         if await self._api.state(place) in WITH_STAFF:
             await self.note(conversation_id, staff=True)
-            return True
+            return QUEUE
         servicers = await self._api.on_duty(place.account)
         if not servicers:
-            return False
+            return ""
         with redis_errors():
             first = int(await self._redis.hincrby(_ROUND, place.account, 1)) % len(servicers)
         for servicer in [*servicers[first:], *servicers[:first], ""]:
@@ -83,8 +88,8 @@ class Desk:
                 continue
             await self.note(conversation_id, staff=True)
             _log.info("handed_over", conversation=conversation_id, state=state.name)
-            return True
-        return False
+            return servicer or QUEUE
+        return ""
 
     async def take_back(self, conversation_id: str, place: Place) -> None:
         """End the session with staff; the customer's next message is the bot's."""

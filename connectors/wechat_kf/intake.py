@@ -9,7 +9,6 @@ from typing import Any
 from connectors.channel import OnTurn
 from connectors.outgoing import Grant, Outgoing
 from connectors.plugin import Context
-from connectors.redis_store import key_of
 from connectors.types import Event, EventType, Verdict
 from connectors.wechat.acting import Say, Tell, act_on
 from connectors.wechat.wire import Incoming
@@ -28,14 +27,12 @@ from core.errors import BadInput
 from core.ids import new_id
 from core.logs import get_log
 from core.metrics import TURN_FAILURES
-from core.streams import redis_errors
 from core.types import Turn, TurnEvent
 
 _log = get_log("kf")
 
 _ENDED = 3
 _TAKEN = frozenset({1, 2, 4})
-_TOLD_S = 3 * 86_400
 # Why the platform did not show what it had taken (``fail_type``), as its API would have refused it.
 _FAILURES = {
     4: "platform.window_closed",
@@ -83,7 +80,10 @@ class Intake:
         if await self.desk.with_staff(conversation_id, item.place):
             # Staff read it in WeCom, where the platform shows it to them.
             _log.info("message_for_staff", conversation=conversation_id)
+            await self._keep(conversation_id, item.key, message.text)
             return
+        if self.context.staff is not None:
+            await self.context.staff.platform_done(conversation_id)
 
         async def chosen(number: int) -> str:
             return await self.outgoing.chosen(conversation_id, number)
@@ -105,14 +105,14 @@ class Intake:
 
     async def _tell(self, conversation_id: str, key: str, text: str) -> None:
         """Say a sentence of the door's own, once for each entry."""
-        told = key_of(conversation_id, f"told:{_short(key)}")
-        with redis_errors():
-            if await self.context.redis.exists(told):
-                return
         event = Event(EventType.NOTICE, self.context.clock.now(), _short(key), text, code="kf")
-        await self.context.store.append(conversation_id, [event])
-        with redis_errors():
-            await self.context.redis.set(told, 1, ex=_TOLD_S)
+        await self.context.store.append_once(conversation_id, f"told:{event.message_id}", [event])
+
+    async def _keep(self, conversation_id: str, key: str, text: str) -> None:
+        """Have the conversation's log hold what a customer wrote to a servicer."""
+        event = Event(EventType.MESSAGE, self.context.clock.now(), _short(key), text)
+        if text and self.context.staff is not None:
+            await self.context.store.append_once(conversation_id, f"kept:{event.message_id}", [event])
 
     async def _event(self, conversation_id: str, item: Item) -> None:
         match item.event_type:
@@ -141,6 +141,8 @@ class Intake:
         elif change == _ENDED:
             told = await self.desk.known(conversation_id) is False
             await self.desk.note(conversation_id, staff=False)
+            if self.context.staff is not None:
+                await self.context.staff.platform_done(conversation_id)
             if not told and await self._has_code(conversation_id, item, "msg_code", ENDED_GRANT):
                 await self._tell(conversation_id, item.key, self.context.platform_texts.notices["staff_done"])
 
@@ -148,6 +150,8 @@ class Intake:
         """End the session with staff and say so."""
         await self.outgoing.remember(conversation_id, place.address, ENDED_GRANT)
         await self.desk.take_back(conversation_id, place)
+        if self.context.staff is not None:
+            await self.context.staff.platform_done(conversation_id)
         await self._tell(conversation_id, new_id("end"), self.context.platform_texts.notices["staff_done"])
 
     async def _has_code(self, conversation_id: str, item: Item, name: str, grant: Grant) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.courier import Envelope, Message
+from connectors.handover.gate import PLATFORM_STAFF, Gate
 from connectors.platform_texts import PlatformTexts
 from connectors.rich import compose, split_text
 from connectors.store import EventLog
@@ -17,7 +18,7 @@ from connectors.tencent.errors import (
     WindowClosed,
 )
 from connectors.tencent.xml import clean
-from connectors.types import Event, EventType
+from connectors.types import STAFF, Event, EventType
 from connectors.wechat_kf.api import KfApi
 from connectors.wechat_kf.desk import Desk
 from connectors.wechat_kf.wire import (
@@ -47,6 +48,7 @@ class KfOutlet:
     log: EventLog
     texts: PlatformTexts
     clock: Clock
+    staff: Gate | None = None
     name: str = "kf"
 
     def render(self, group: Sequence[Event]) -> tuple[Message, ...]:
@@ -54,17 +56,18 @@ class KfOutlet:
         messages = [
             replace(message, payload={"content": message.payload}) for message in self._written(group)
         ]
-        if group[0].message_id.startswith(PUSHED):
+        if group[0].message_id.startswith(PUSHED) or group[0].code == STAFF:
             messages = [replace(item, payload={**item.payload, "pushed": True}) for item in messages]
         if group[-1].handover:
-            messages.append(Message({"handover": True}))
+            messages.append(Message({"handover": group[-1].message_id}))
         return tuple(messages)
 
     async def deliver(self, envelope: Envelope, message: Message) -> None:
         """See ``Outlet``."""
         place = Place.of(envelope.address)
-        if message.payload.get("handover"):
-            await self._hand_over(envelope, place)
+        asked = message.payload.get("handover")
+        if asked:
+            await self._hand_over(envelope, place, asked)
             return
         content = message.payload["content"]
         code = await self.desk.code(envelope.conversation_id)
@@ -92,10 +95,19 @@ class KfOutlet:
             return [Message(menu_content(body, buttons), choices)]
         return [*_texts(body, ()), Message(menu_content(self.texts.pick, buttons), choices)]
 
-    async def _hand_over(self, envelope: Envelope, place: Place) -> None:
-        if await self.desk.hand_over(envelope.conversation_id, place):
+    async def _hand_over(self, envelope: Envelope, place: Place, asked: str) -> None:
+        conversation_id, staff = envelope.conversation_id, self.staff
+        if staff is not None and await staff.claimed(conversation_id):
             return
-        _log.info("nobody_on_duty", conversation=envelope.conversation_id)
+        servicer = await self.desk.hand_over(conversation_id, place)
+        if servicer:
+            if staff is not None:
+                await staff.platform_took(conversation_id, f"{PLATFORM_STAFF}{servicer}")
+            return
+        _log.info("nobody_on_duty", conversation=conversation_id)
+        if staff is not None:
+            await staff.nobody_there(conversation_id, asked)
+            return
         text = self.texts.notices["staff_away"]
         notice = Event(EventType.NOTICE, self.clock.now(), envelope.key, text, code="staff_away")
         await self.log.append(envelope.conversation_id, [notice])

@@ -25,7 +25,9 @@ def make(context: Context) -> Channel | None:
     security = security_of(context)
     api = KfApi(settings, context.redis, context.http, context.clock)
     desk = Desk(context.redis, api)
-    outlet = KfOutlet(api, desk, context.store, context.platform_texts, context.clock)
+    outlet = KfOutlet(api, desk, context.store, context.platform_texts, context.clock, context.staff)
+    if context.staff is not None:
+        context.staff.with_servicers.add(outlet.name)
     courier, outgoing = context.courier(outlet)
     listener = Listener(api.media, context.hearing, context.platform_texts, context.clock)
     context.inbox.prepare_with(outlet.name, listener.prepare)

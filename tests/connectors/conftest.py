@@ -13,7 +13,8 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from connectors.app import Parts, make_app
-from connectors.inbox import Patience
+from connectors.handover.staffing import Behind
+from connectors.patience import Patience
 from core.errors import StorageError
 from core.interfaces import Dialogue
 from core.settings import Settings
@@ -107,11 +108,15 @@ async def start_door(settings: Settings, free_port: Callable[[], int]) -> AsyncI
     async with aiohttp.ClientSession() as client, Redis.from_url(settings.redis) as redis:
 
         async def start(
-            dialogue: Dialogue, port: int = 0, patience: Patience = QUICK, using: Settings = settings
+            dialogue: Dialogue,
+            port: int = 0,
+            patience: Patience = QUICK,
+            using: Settings = settings,
+            behind: Behind | None = None,
         ) -> Door:
             ledger = ListLedger()
             runner = web.AppRunner(
-                make_app(using, Parts(redis, dialogue, ledger), patience),
+                make_app(using, Parts(redis, dialogue, ledger, handovers=behind), patience),
                 access_log=None,
                 shutdown_timeout=1,
             )

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from connectors.inbox import Inbox, Patience
+from connectors.inbox import Inbox
+from connectors.patience import Patience
 from connectors.results import ResultRelay, intention_result
 from connectors.store import MemoryStore
 from connectors.texts import NOTICES, Texts

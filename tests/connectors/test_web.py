@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connectors.inbox import Patience
+from connectors.patience import Patience
 from connectors.redis_store import RedisStore
 from connectors.types import Limits
 from connectors.web.channel import WebChannel

@@ -16,7 +16,8 @@ from connectors.app import CHANNELS, Parts, make_app
 from connectors.channel import Channel
 from connectors.fake_platform.phones import Shown
 from connectors.fake_platform.wechat import Account, FakeWechat
-from connectors.inbox import Patience
+from connectors.handover.staffing import Behind
+from connectors.patience import Patience
 from core.clock import SystemClock
 from core.errors import EngineError
 from core.interfaces import Dialogue
@@ -86,7 +87,9 @@ async def open_town(settings: Settings, free_port: Callable[[], int]) -> AsyncIt
     async with aiohttp.ClientSession() as http, Redis.from_url(settings.redis) as redis:
         platforms: list[Any] = []
 
-        async def open_it(dialogue: Dialogue, mode: str = "safe", patience: Patience = QUICK) -> Town:
+        async def open_it(
+            dialogue: Dialogue, mode: str = "safe", patience: Patience = QUICK, behind: Behind | None = None
+        ) -> Town:
             platform = FakeWechat(Account(mode=mode), SystemClock(), http)
             serving = platform.serve("127.0.0.1", free_port())
             api_url = await serving.__aenter__()
@@ -104,7 +107,7 @@ async def open_town(settings: Settings, free_port: Callable[[], int]) -> AsyncIt
             hearing = FakeHearing()
 
             async def start(dialogue: Dialogue = dialogue, patience: Patience = patience) -> web.AppRunner:
-                parts = Parts(redis, dialogue, ListLedger(), hearing, http)
+                parts = Parts(redis, dialogue, ListLedger(), hearing, http, behind)
                 runner = web.AppRunner(make_app(ours, parts, patience), access_log=None, shutdown_timeout=1)
                 await runner.setup()
                 port = free_port()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from connectors.inbox import Patience
+from connectors.patience import Patience
 from connectors.platform_texts import load_platform_texts
 from connectors.texts import load_texts
 from connectors.wechat.channel import conversation_of

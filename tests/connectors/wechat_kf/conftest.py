@@ -16,7 +16,8 @@ from connectors.app import CHANNELS, Parts, make_app
 from connectors.fake_platform.corp import CorpAccount
 from connectors.fake_platform.kf import FakeKf
 from connectors.fake_platform.phones import Shown
-from connectors.inbox import Patience
+from connectors.handover.staffing import Behind
+from connectors.patience import Patience
 from connectors.wechat_kf.channel import KfChannel
 from core.clock import SystemClock
 from core.interfaces import Dialogue
@@ -103,6 +104,7 @@ async def open_service(settings: Settings, free_port: Callable[[], int]) -> Asyn
             dialogue: Dialogue,
             patience: Patience = QUICK,
             before: Callable[[FakeKf], object] = lambda _: None,
+            behind: Behind | None = None,
         ) -> Service:
             platform = FakeKf(CorpAccount(), SystemClock(), http)
             before(platform)
@@ -113,7 +115,7 @@ async def open_service(settings: Settings, free_port: Callable[[], int]) -> Asyn
             hearing = FakeHearing()
 
             async def start(dialogue: Dialogue = dialogue, patience: Patience = patience) -> web.AppRunner:
-                parts = Parts(redis, dialogue, ListLedger(), hearing, http)
+                parts = Parts(redis, dialogue, ListLedger(), hearing, http, behind)
                 runner = web.AppRunner(make_app(ours, parts, patience), access_log=None, shutdown_timeout=1)
                 await runner.setup()
                 port = free_port()

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from connectors.fake_platform.kf import CUSTOMER, FakeKf
 from connectors.fake_platform.wechat_api import error
-from connectors.inbox import Patience
+from connectors.patience import Patience
 from connectors.tencent.errors import PlatformError, PlatformUnavailable
 from connectors.wechat_kf.api import KfApi, Page
 from connectors.wechat_kf.news import News

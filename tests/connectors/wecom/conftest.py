@@ -17,7 +17,8 @@ from connectors.channel import Channel
 from connectors.fake_platform.corp import CorpAccount
 from connectors.fake_platform.phones import Shown
 from connectors.fake_platform.wecom import FakeWecom
-from connectors.inbox import Patience
+from connectors.handover.staffing import Behind
+from connectors.patience import Patience
 from core.clock import SystemClock
 from core.interfaces import Dialogue
 from core.settings import Settings
@@ -85,7 +86,9 @@ async def open_corp(settings: Settings, free_port: Callable[[], int]) -> AsyncIt
     async with aiohttp.ClientSession() as http, Redis.from_url(settings.redis) as redis:
         platforms: list[Any] = []
 
-        async def open_it(dialogue: Dialogue, rich: bool = True, patience: Patience = QUICK) -> Corp:
+        async def open_it(
+            dialogue: Dialogue, rich: bool = True, patience: Patience = QUICK, behind: Behind | None = None
+        ) -> Corp:
             platform = FakeWecom(CorpAccount(), SystemClock(), http)
             serving = platform.serve("127.0.0.1", free_port())
             api_url = await serving.__aenter__()
@@ -94,7 +97,7 @@ async def open_corp(settings: Settings, free_port: Callable[[], int]) -> AsyncIt
             hearing = FakeHearing()
 
             async def start(dialogue: Dialogue = dialogue, patience: Patience = patience) -> web.AppRunner:
-                parts = Parts(redis, dialogue, ListLedger(), hearing, http)
+                parts = Parts(redis, dialogue, ListLedger(), hearing, http, behind)
                 runner = web.AppRunner(make_app(ours, parts, patience), access_log=None, shutdown_timeout=1)
                 await runner.setup()
                 port = free_port()

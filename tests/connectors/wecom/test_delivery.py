@@ -11,7 +11,7 @@ from aiohttp import web
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from connectors.fake_platform.wechat_api import error
-from connectors.inbox import Patience
+from connectors.patience import Patience
 from connectors.wecom.channel import conversation_of
 from core.dialogue import ScriptedDialogue
 from core.secret import derive_key, load_secret
