@@ -89,11 +89,18 @@ class Settings:
     sip_port: int = _setting(0, "Local SIP port; 0: any free one.")
     sip_transport: str = _setting("udp", "udp or tcp.")
     sip_trunk: str = _setting(
-        "", "host:port of the trunk that telephone numbers are dialled through; empty: SIP URIs only."
+        "",
+        "host:port of the trunk that telephone numbers are dialled through; several, each maybe with user@, "
+        "are separated by commas and tried in that order; empty: SIP URIs only.",
+    )
+    sip_trunk_passwords: str = _setting(
+        "",
+        "host:port=password, separated by spaces, for trunks whose password is not sip_password.",
+        secret=True,
     )
     sip_user: str = _setting("nuanye", "User part of our SIP address, also for digest authentication.")
     sip_password: str = _setting("", "Password for digest authentication.", secret=True)
-    sip_register: bool = _setting(False, "Register at the trunk.")
+    sip_register: bool = _setting(False, "Register at every trunk.")
     rtp_port_min: int = _setting(30000, "First port for RTP.")
     rtp_port_max: int = _setting(31999, "Last port for RTP.")
     voice_lines: int = _setting(2, "Calls that one voice worker holds at the same time.")

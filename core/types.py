@@ -285,11 +285,11 @@ class Transcript:
 class CallEvent:
     """Something the far end or the network did.
 
-    ``kind``: ``ringing``, ``early_media``, ``answered``, ``dtmf``, ``held``, ``resumed``,
-    ``media_lost``, and as the last one ``rejected`` (the far end's final answer), ``failed``
-    (it never came to a call) or ``hung_up``. ``detail`` carries ``digit``; for the last event
-    ``code`` (SIP, 0: none), ``reason``, ``by`` (``us``/``far``) and, where the network says how
-    the attempt is to be stored, ``disposition``.
+    ``kind``: ``rerouted`` (the trunk failed, the next one is tried), ``ringing``, ``early_media``,
+    ``answered``, ``dtmf``, ``held``, ``resumed``, ``media_lost``, and as the last one ``rejected``
+    (the far end's final answer), ``failed`` (it never came to a call) or ``hung_up``. ``detail``
+    carries ``digit``; for the last event ``code`` (SIP, 0: none), ``reason``, ``by`` (``us``/``far``)
+    and, where the network says how the attempt is to be stored, ``disposition``.
     """
 
     kind: str

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Sequence
 
 from aiosipua.dialog import Dialog
 from aiosipua.message import SipRequest, SipResponse
 from aiosipua.utils import format_addr, generate_call_id, generate_tag
 
 from core.errors import CallError
+from core.tasks import end_tasks
 from core.types import Disposition
 from voice.transport.addresses import Target, resolve
 from voice.transport.auth import challenged
@@ -18,8 +21,11 @@ from voice.transport.leg import BYE_S, SipLeg, contact_uri
 from voice.transport.ports import PortRange
 from voice.transport.sdp import NoCommonCodec, read_target, write_offer
 from voice.transport.transactions import ClientTransaction, ServerTransaction
+from voice.transport.trunks import Route, TrunkPool
 
 ANY_ANSWER_S = 10.0  # an INVITE that draws not even a 100 for so long has nobody at the other end
+NEXT_ROUTE_S = 4.0  # … and when there is another way to the callee
+_TRUNK_FAILED = 503
 
 
 class SipCall(SipLeg):
@@ -31,25 +37,56 @@ class SipCall(SipLeg):
         super().__init__(endpoint, user, media_timeout_s)
         self._ring_timeout_s = ring_timeout_s
         self._ring_timer: asyncio.TimerHandle | None = None
-        self.trunk = ""
+        self._routes: deque[Route] = deque()
+        self._route = Route(Target("", "", 0))
+        self._pool = TrunkPool((), self._loop.time)
+        self._rerouting: asyncio.Task[None] | None = None
         self._invite: ClientTransaction | None = None
         self._sent = SipRequest(method="INVITE")
-        self._proceeding = False
+        self._proceeding = self._rang = False
         self._cancelling = False
         self._settled = asyncio.Event()
         self._ack: SipRequest | None = None
 
-    async def place(self, target: Target, from_uri: str, ports: PortRange) -> None:
-        """Take a port pair and send the INVITE. Raises ``CallError``."""
-        self.peer = await self.endpoint.reach(target.host, target.port)
-        host = self.endpoint.local_host(self.peer)
+    async def place(self, routes: Sequence[Route], ports: PortRange, pool: TrunkPool) -> None:
+        """Take a port pair and send the INVITE, by the next of ``routes`` when one fails.
+
+        Raises ``CallError`` when the last one cannot even be reached.
+        """
+        self._routes, self._pool = deque(routes), pool
         await self.media.bind(self.endpoint.host, ports)
+        self._ring_timer = self._loop.call_later(self._ring_timeout_s, self._on_ring_timeout)
+        await self._invite_next()
+
+    async def _invite_next(self) -> None:
+        """Send the INVITE by the first route that can be reached."""
+        while True:
+            self._route = route = self._routes.popleft()
+            try:
+                self.peer = await self.endpoint.reach(route.target.host, route.target.port)
+                break
+            except CallError:
+                self._pool.failed(route.trunk)
+                if not self._routes:
+                    raise
+        self.credentials = route.credentials
+        self._sent = self._first_invite(route)
+        self._proceeding = False
+        self._invite = self.endpoint.begin(self._sent, self.peer, self._on_response, self._patience_s())
+
+    def _patience_s(self) -> float:
+        return NEXT_ROUTE_S if self._routes else ANY_ANSWER_S
+
+    def _first_invite(self, route: Route) -> SipRequest:
+        """A call id of its own for each route: what the last one may still say concerns nobody."""
+        host = self.endpoint.local_host(self.peer)
+        self.endpoint.detach(self.dialog.call_id)
         self.dialog = Dialog(
             call_id=generate_call_id(host),
             local_tag=generate_tag(),
-            local_uri=from_uri or f"sip:{self.user}@{format_addr(host, self.endpoint.port)}",
-            remote_uri=target.uri,
-            remote_target=target.uri,
+            local_uri=route.from_uri or f"sip:{self.user}@{format_addr(host, self.endpoint.port)}",
+            remote_uri=route.target.uri,
+            remote_target=route.target.uri,
         )
         self.endpoint.attach(self.dialog.call_id, self._on_early_request)
         invite = self.dialog.create_request("INVITE")
@@ -59,14 +96,30 @@ class SipCall(SipLeg):
         invite.headers.set_single("Content-Type", "application/sdp")
         invite.text = write_offer(host, self.media.port, self._sdp_version)
         self.endpoint.stamp(invite, self.peer)
-        self._sent = invite
-        self._invite = self.endpoint.begin(invite, self.peer, self._on_response, ANY_ANSWER_S)
-        self._ring_timer = self._loop.call_later(self._ring_timeout_s, self._on_ring_timeout)
+        return invite
+
+    def _turned_away(self, code: int) -> bool:
+        """Whether the route failed, not the callee, and another one is tried instead."""
+        if code not in (0, _TRUNK_FAILED) or not self._route.trunk:
+            return False
+        self._pool.failed(self._route.trunk)
+        if not self._routes or self._cancelling or self.ended or self._rang:
+            return False
+        self._tell("rerouted", code=code)
+        self._rerouting = self._loop.create_task(self._reroute())
+        return True
+
+    async def _reroute(self) -> None:
+        try:
+            await self._invite_next()
+        except CallError as error:
+            self._settled.set()
+            self._finish("failed", by="us", reason="no route", disposition=error.disposition)
 
     async def transfer(self, to: str) -> bool:
         """See ``voice.interfaces.Call``; telephone numbers go through the trunk."""
         try:
-            return await super().transfer(resolve(to, self.trunk).uri)
+            return await super().transfer(resolve(to, self._route.trunk).uri)
         except CallError:
             return False
 
@@ -88,6 +141,8 @@ class SipCall(SipLeg):
         finally:
             if self._ring_timer is not None:
                 self._ring_timer.cancel()
+            if self._rerouting is not None:
+                await end_tasks([self._rerouting])
             if self._invite is not None:
                 self._invite.finish()  # a late answer is still acknowledged and hung up
             self.media.close()
@@ -95,6 +150,8 @@ class SipCall(SipLeg):
 
     def _on_response(self, response: SipResponse | None) -> None:
         if response is None:
+            if self._turned_away(0):
+                return
             self._settled.set()
             self._finish(
                 "failed", by="us", code=408, reason="no response", disposition=Disposition.UNREACHABLE
@@ -108,11 +165,13 @@ class SipCall(SipLeg):
 
     def _on_provisional(self, response: SipResponse) -> None:
         self._proceeding = True
+        self._pool.works(self._route.trunk)
         if self._cancelling:
             self._send_cancel()
             return
         if self.ended:
             return
+        self._rang = self._rang or response.status_code > 100
         if response.status_code == 180:
             self._tell("ringing", code=180)
         if response.body:
@@ -183,10 +242,12 @@ class SipCall(SipLeg):
             if again is not None:
                 self._proceeding = False
                 self._sent = again
-                self._invite = self.endpoint.begin(again, self.peer, self._on_response, ANY_ANSWER_S)
+                self._invite = self.endpoint.begin(again, self.peer, self._on_response, self._patience_s())
                 return
-        self._settled.set()
         code = response.status_code
+        if self._turned_away(code):
+            return
+        self._settled.set()
         self._finish(
             "rejected",
             by="far",

@@ -36,6 +36,10 @@ class Registrar:
         granted = await self._register(EXPIRES_S)
         self._task = asyncio.create_task(self._renew(granted))
 
+    def retry(self) -> None:
+        """Keep trying after a first attempt that failed."""
+        self._task = asyncio.create_task(self._renew(round(_RETRY_S / _RENEW_AT)))
+
     async def stop(self) -> None:
         """Take the binding back; a registrar that does not answer is left alone."""
         if self._task is None:
