@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,12 +21,13 @@ class OutboxRow:
 
     row_id: int
     result: Result
+    document: str  # its JSON, as stored
 
 
 class Outbox(Balance, Feedbacks):
     """The relay's side of the outbox."""
 
-    async def waiting_results(self, limit: int = 100) -> tuple[OutboxRow, ...]:
+    async def waiting_results(self, limit: int = 1000) -> tuple[OutboxRow, ...]:
         """Return what has not been published, in the order it was stored."""
         outbox, results = schema.outbox, schema.results
         query = (
@@ -38,17 +39,21 @@ class Outbox(Balance, Feedbacks):
         )
         async with self._db.read() as connection:
             rows = (await connection.execute(query)).all()
-        return tuple(OutboxRow(row.id, from_json(row.document, Result)) for row in rows)
+        return tuple(OutboxRow(row.id, from_json(row.document, Result), row.document) for row in rows)
 
-    async def mark_published(self, row_id: int, entry_id: str) -> None:
-        """Note under which stream entry a row was published."""
+    async def mark_published(self, entries: Mapping[int, str]) -> None:
+        """Note under which stream entries rows (id → entry) were published, in one transaction."""
         outbox = schema.outbox
+        if not entries:
+            return
+        change = (
+            outbox.update()
+            .where(outbox.c.id == sa.bindparam("row"), outbox.c.published_at.is_(None))
+            .values(published_at=self._clock.now(), entry_id=sa.bindparam("entry"))
+        )
+        rows = [{"row": row, "entry": entry} for row, entry in entries.items()]
         async with self._db.write() as connection:
-            await connection.execute(
-                outbox.update()
-                .where(outbox.c.id == row_id, outbox.c.published_at.is_(None))
-                .values(published_at=self._clock.now(), entry_id=entry_id)
-            )
+            await connection.execute(change, rows)
 
     async def published_after(self, last_id: str, limit: int = 10_000) -> tuple[int, ...]:
         """Return the newest published rows whose stream entries lie after ``last_id``.

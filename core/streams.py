@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 CALLS_STREAM = "nuanye:calls"
 RESULTS_STREAM = "nuanye:results"
+CORRECTIONS_STREAM = "nuanye:corrections"
 FEEDBACK_STREAM = "nuanye:feedback"
 HANDOVER_STREAM = "nuanye:handover"  # ids of handovers that have changed; only news, the database knows
 DEAD = ":dead"  # what a stream's name ends in for entries that nobody could use

@@ -69,7 +69,7 @@ async def test_a_crash_between_publishing_and_marking_gives_no_second_entry(
         patch.setattr(store, "mark_published", die)
         with pytest.raises(Died):
             await Relay(store, redis).relay_waiting()
-    ((entry_id, _),) = await redis.xrange(RESULTS_STREAM)
+    (entry_id, _), _ = await redis.xrange(RESULTS_STREAM)
     assert await Relay(store, redis).relay_waiting() == 2
     assert await _published(redis) == ["web_1", "web_2"]
     assert await store.entry_of(intention("web_1", clock.now()).result_id) == entry_id.decode()
@@ -129,12 +129,16 @@ async def test_redis_dies_in_mid_run(
         await asyncio.to_thread(server.start)
         await eventually(lambda: _is_published(redis, 10), within_s=15)
         assert await _published(redis) == [f"web_{n}" for n in range(10)]
-        assert await sqlite_store.waiting_results() == ()
+        await eventually(lambda: _all_marked(sqlite_store))
     finally:
         stop.set()
         await task
         await redis.aclose()
         await asyncio.to_thread(server.stop)
+
+
+async def _all_marked(store: Store) -> bool:
+    return await store.waiting_results() == ()
 
 
 def _remove(path: Path) -> None:
