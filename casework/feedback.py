@@ -25,6 +25,8 @@ class Feedbacks(Repository):
             BadInput: no such result, ids or a note too long, or a time that lies ahead.
         """
         now = self._clock.now()
+        if feedback.schema_version != 1:
+            raise BadInput(f"feedback of version {feedback.schema_version} is not known here")
         if not 0 < len(feedback.feedback_id) <= 64 or not 0 < len(feedback.by) <= 128:
             raise BadInput("feedback_id must have 1 to 64 characters, by 1 to 128")
         if len(feedback.note) > MAX_NOTE:

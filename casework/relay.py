@@ -95,7 +95,12 @@ class Relay:
         for row in rows:
             keys += (seen + row.result.result_id, stream_of(district_of(row.result)))
         corrections = (str(place) for place, row in enumerate(rows, 1) if row.result.kind == "correction")
-        values: list[Any] = [MAX_STREAM_LENGTH, MEMORY_S, " ".join(corrections), *(row.document for row in rows)]
+        values: list[Any] = [
+            MAX_STREAM_LENGTH,
+            MEMORY_S,
+            " ".join(corrections),
+            *(row.document for row in rows),
+        ]
         with redis_errors():
             reply: Any = await self._script(keys=keys, args=values)
         entries = reply.decode() if isinstance(reply, bytes) else str(reply)

@@ -64,6 +64,7 @@ async def test_an_answer_is_stored_once_and_read_back(store: Store, clock: Virtu
         {"by": ""},
         {"note": "长" * 2001},
         {"at": "tomorrow"},
+        {"schema_version": 2},
     ],
 )
 async def test_an_answer_that_cannot_be_is_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,10 +16,14 @@ import pytest
 from jsonschema import Draft202012Validator
 from redis import Redis
 
-from core.codec import to_json
+from casework.routing import stream_of
+from core.codec import from_json, to_json
+from core.streams import FEEDBACK_STREAM
+from core.types import Feedback, FeedbackOutcome
 from tests.casework.samples import intention
 
 DOCS = Path(__file__).parents[2] / "docs"
+STREAM = stream_of("天河区")
 PAGE = (DOCS / "results.md").read_text("utf-8")
 
 
@@ -40,17 +45,23 @@ def test_the_example_consumer_takes_and_acknowledges(redis_url: str) -> None:
     """The Python consumer prints what was there before and what arrives, and leaves nothing pending."""
     program = _block("python").replace("redis://127.0.0.1:6379", redis_url)
     at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    folder = str(DOCS.parent / "examples" / "consumer")
     with Redis.from_url(redis_url) as redis:
-        redis.xadd("nuanye:results", {"json": to_json(intention("web_1", at))})
-        process = subprocess.Popen([sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, text=True)
+        redis.xadd(STREAM, {"json": to_json(intention("web_1", at))})
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-c", program],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": folder},
+        )
         try:
             assert process.stdout is not None
             assert intention("web_1", at).result_id in process.stdout.readline()
-            redis.xadd("nuanye:results", {"json": to_json(intention("web_2", at))})
+            redis.xadd(STREAM, {"json": to_json(intention("web_2", at))})
             assert intention("web_2", at).result_id in process.stdout.readline()
-            redis.xadd("nuanye:results", {"json": to_json(intention("web_3", at))})
+            redis.xadd(STREAM, {"json": to_json(intention("web_3", at))})
             assert intention("web_3", at).result_id in process.stdout.readline()
-            assert redis.xpending("nuanye:results", "tianhe")["pending"] <= 1
+            assert redis.xpending(STREAM, "天河区")["pending"] <= 1
         finally:
             process.kill()
             process.wait()
@@ -76,14 +87,17 @@ def test_the_redis_cli_lines_work_one_after_the_other(redis_url: str) -> None:
         return subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
 
     with Redis.from_url(redis_url) as redis:
-        create, read, acknowledge, take_over = lines
+        create, read, acknowledge, take_over, answer = lines
         assert type_in(create) == "OK\n"
-        first = redis.xadd("nuanye:results", {"json": to_json(result)}).decode()
+        first = redis.xadd(STREAM, {"json": to_json(result)}).decode()
         assert result.result_id in type_in(read)
         shown = re.search(r"\d{13}-\d", acknowledge)
         assert shown is not None
         assert type_in(acknowledge.replace(shown[0], first)) == "1\n"
-        assert redis.xpending("nuanye:results", "tianhe")["pending"] == 0
-        second = redis.xadd("nuanye:results", {"json": to_json(result)}).decode()
-        redis.xreadgroup("tianhe", "dead", {"nuanye:results": ">"})
+        assert redis.xpending(STREAM, "天河区")["pending"] == 0
+        second = redis.xadd(STREAM, {"json": to_json(result)}).decode()
+        redis.xreadgroup("天河区", "dead", {STREAM: ">"})
         assert second in type_in(take_over.replace(" 60000 ", " 0 "))
+        type_in(answer)
+        ((_, fields),) = redis.xrange(FEEDBACK_STREAM)
+        assert from_json(fields[b"json"], Feedback).outcome is FeedbackOutcome.CONTACTED
