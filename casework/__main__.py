@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from casework.dispatcher import Dispatcher
 from casework.intake import Intake
+from casework.keeping.daily import keep_house
 from casework.leadership import Leadership
 from casework.relay import Relay
 from casework.store import open_store
@@ -48,6 +49,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(until_stop(relay.run(stop), stop))
             group.create_task(until_stop(intake.run(stop), stop))
             group.create_task(until_stop(dispatcher.run(stop), stop))
+            group.create_task(until_stop(keep_house(store, settings, stop), stop))
             beating = beat(redis, f"nuanye:alive:casework:{owner}", status, stop)
             group.create_task(until_stop(beating, stop))
         await _relay_the_rest(relay)

@@ -49,7 +49,9 @@ class Vault:
         return f"{self._newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, column: str) -> str:
-        """Decrypt. Raises ``StorageError`` for another key, another column or damaged data."""
+        """Decrypt; nothing stays nothing. Raises ``StorageError`` for another key or column, or damage."""
+        if not sealed:
+            return ""
         name, _, body = sealed.partition(".")
         try:
             raw = base64.urlsafe_b64decode(body.encode())

@@ -116,6 +116,15 @@ class Settings:
     secret_key: str = _setting(
         "", "Signs cookies and encrypts identity fields; empty: made once in data_dir.", secret=True
     )
+    keep_recordings_days: int = _setting(180, "Days that recordings are kept; 0: for ever.")
+    keep_transcripts_days: int = _setting(365, "Days that what was said in calls is kept; 0: for ever.")
+    keep_results_days: int = _setting(1095, "Days that what was learnt from somebody is kept; 0: for ever.")
+    keep_chats_days: int = _setting(180, "Days that chats which staff took over are kept; 0: for ever.")
+    keep_contacts_days: int = _setting(1095, "Days that decisions about contacts are kept; 0: for ever.")
+    keep_register_days: int = _setting(
+        730, "Days that somebody stays registered whom no list names any more; 0: for ever."
+    )
+    keep_access_log_days: int = _setting(1825, "Days that the access log is kept; 0: for ever.")
     log_level: str = _setting("info", "debug, info, warning or error.")
 
     @property
@@ -269,4 +278,9 @@ def _range_problems(settings: Settings) -> list[str]:
     ):
         if getattr(settings, name) < 1:
             problems.append(f"{name}: must be at least 1")
+    problems += [
+        f"{item.name}: must be 0 or more"
+        for item in fields(settings)
+        if item.name.startswith("keep_") and getattr(settings, item.name) < 0
+    ]
     return problems

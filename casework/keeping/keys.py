@@ -66,7 +66,8 @@ class Keys(Repository):
                     column = table.c[name]
                     # kNNNNNNNN. has ten characters, v1. three
                     key = sa.case((column.like("v1.%"), "v1"), else_=sa.func.substr(column, 1, 9))
-                    query = sa.select(key, sa.func.count()).where(column != "").group_by(key)
+                    keys = sa.select(key.label("key")).where(column != "").subquery()
+                    query = sa.select(keys.c.key, sa.func.count()).group_by(keys.c.key)
                     counts = {str(row[0]): int(row[1]) for row in await connection.execute(query)}
                     found.append(KeyUse(table.name, name, counts))
         return tuple(found)

@@ -1,0 +1,32 @@
+"""What the casework process does once a day: delete what is over. One process of several does it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from casework.keeping.retention import Retention
+from casework.store import Store
+from core.errors import BadInput, StorageError
+from core.logs import get_log
+from core.recordings import LocalRecordings
+from core.settings import Settings
+
+EVERY_S = 600.0
+
+_log = get_log("keeping")
+
+
+async def keep_house(store: Store, settings: Settings, stop: asyncio.Event) -> None:
+    """Look every ten minutes whether today's run is still to be done; an outage is waited out."""
+    retention = store.part(Retention)
+    files = LocalRecordings(settings.recordings_dir)
+    while not stop.is_set():
+        try:
+            if await retention.claim_day():
+                await retention.run(settings, files, dry_run=False)
+        except (StorageError, BadInput) as error:
+            _log.warning("retention_waits", code=error.code)
+        try:
+            await asyncio.wait_for(stop.wait(), EVERY_S)
+        except TimeoutError:
+            continue
