@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from bot.chinese.text import normalise
 from bot.evaluation.nlu import Parsed
 from core.errors import ModelError
 from core.settings import Settings
@@ -52,6 +53,13 @@ async def parse_with(agent: Any, texts: Sequence[str]) -> tuple[Parsed, ...]:
 
 
 def _parsed(result: dict[str, Any], milliseconds: float) -> Parsed:
-    intent = result.get("intent") or {}
-    entities = tuple((item["entity"], str(item["value"])) for item in result.get("entities") or ())
-    return Parsed(intent.get("name") or "", float(intent.get("confidence") or 0), entities, milliseconds)
+    intent, found = result.get("intent") or {}, result.get("entities") or ()
+    # Offsets refer to the text as the first component leaves it.
+    text = normalise(str(result.get("text") or ""))
+    return Parsed(
+        intent.get("name") or "",
+        float(intent.get("confidence") or 0),
+        tuple((item["entity"], str(item["value"])) for item in found),
+        milliseconds,
+        tuple(text[item["start"] : item["end"]] for item in found),
+    )

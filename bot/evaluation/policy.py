@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from bot.evaluation.files import Question
-from bot.evaluation.metrics import accuracy, interval, latency, macro_f1
+from bot.evaluation.metrics import accuracy, confusions, interval, latency, macro_f1, per_label
 from bot.retrieval.types import Ranking
 
 
@@ -28,6 +28,7 @@ class Asked:
     rank: int
     decision: str
     milliseconds: float
+    best: str = ""  # the first candidate's id
 
     @property
     def first(self) -> bool:
@@ -58,7 +59,8 @@ def ask(questions: Sequence[Question], search: Search) -> tuple[Asked, ...]:
         ranking = search(item.question, context_policy_id=last)
         spent = (time.perf_counter() - started) * 1000
         ranks = [place for place, c in enumerate(ranking.candidates) if c.policy_id in item.policy_ids]
-        answers.append(Asked(item, min(ranks, default=-1), ranking.decision, spent))
+        best = ranking.candidates[0].policy_id if ranking.candidates else ""
+        answers.append(Asked(item, min(ranks, default=-1), ranking.decision, spent, best))
     return tuple(answers)
 
 
@@ -93,6 +95,12 @@ def summarise_policy(asked: Sequence[Asked], intents: Sequence[str]) -> dict[str
         "by_variety": {
             name: _found([item for item in known if item.question.variety == name]) for name in varieties
         },
+        "by_intent": {
+            label: {name: round(value, 3) for name, value in asdict(score).items()}
+            for label, score in per_label(truth, intents).items()
+        },
+        "confusions": _pairs(truth, intents),
+        "policy_confusions": _pairs(*_answers(asked)),
         "in_context": _found([item for item in known if item.question.context]),
         "latency_ms": latency([item.milliseconds for item in asked]),
     }
@@ -105,6 +113,16 @@ def _found(known: Sequence[Asked]) -> dict[str, Any]:
         "top3": _share(known, lambda item: item.third),
         "mrr": round(sum(item.reciprocal for item in known) / len(known), 3) if known else 0.0,
     }
+
+
+def _answers(asked: Sequence[Asked]) -> tuple[list[str], list[str]]:
+    """Return the right policy and the one answered at once, ``none`` for neither."""
+    wanted = [item.best if item.first else next(iter(item.question.policy_ids), "none") for item in asked]
+    return wanted, [item.best if item.decision == "answer" else "none" for item in asked]
+
+
+def _pairs(truth: Sequence[str], guess: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"truth": a, "guess": b, "n": n} for a, b, n in confusions(truth, guess)]
 
 
 def _share(items: Sequence[Asked], holds: Callable[[Asked], bool]) -> float:

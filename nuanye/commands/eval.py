@@ -40,18 +40,20 @@ def nlu(
     """意图和实体评测 · how well intents and entities are recognised."""
     from bot.evaluation.files import read_utterances
     from bot.evaluation.interpreter import parse_all
+    from bot.evaluation.known import unknown_names
     from bot.evaluation.nlu import marked, summarise_nlu
     from core.settings import load_settings
 
     lines = read_utterances(file)
     parsed = parse_all([item.text for item in lines], load_settings(os.environ))
-    summary = summarise_nlu(lines, parsed) | _overlap([item.text for item in lines])
+    overlap = _overlap([item.text for item in lines])
+    summary = summarise_nlu(lines, parsed) | unknown_names(lines) | overlap
     _show(summary, as_json=as_json)
     if misses:
         for item, found in zip(lines, parsed, strict=True):
             if item.intent != found.intent:
                 print(f"  {item.intent} → {found.intent} {found.confidence:.2f}  {item.text}", file=_err())
-            if sorted(marked(item, found)) != sorted(found.entities):
+            if set(marked(item, found)) != set(found.entities):
                 print(f"  {item.text}: {item.entities} → {found.entities}", file=_err())
     _judge(summary, overlap_limit)
 
@@ -68,6 +70,7 @@ def policy(
     """政策问答检索评测 · how well questions find their policy."""
     from bot.evaluation.files import read_questions
     from bot.evaluation.interpreter import parse_all
+    from bot.evaluation.known import unknown_policies
     from bot.evaluation.policy import ask, summarise_policy
     from bot.knowledge import load_entries
     from bot.retrieval import PolicyIndex
@@ -75,12 +78,14 @@ def policy(
 
     questions = read_questions(file)
     settings = load_settings(os.environ)
-    index = PolicyIndex.load(load_entries(), settings.cache)
+    entries = load_entries()
+    index = PolicyIndex.load(entries, settings.cache)
     index.search(questions[0].question)  # the first search loads the embedding model
     asked = ask(questions, index.search)
     parsed = parse_all([item.question for item in questions], settings)
     overlap = _overlap([item.question for item in questions if not item.context])
-    summary = summarise_policy(asked, [item.intent for item in parsed]) | overlap
+    unknown = unknown_policies(questions, entries)
+    summary = summarise_policy(asked, [item.intent for item in parsed]) | unknown | overlap
     _show(summary, as_json=as_json)
     if misses:
         for item in asked:
@@ -230,7 +235,7 @@ def _show(summary: dict[str, Any], *, as_json: bool) -> None:
             print(name)
             for line in value:
                 print(f"  {line['cer']:.0%}  {line['said']} → {line['heard']}  {line['audio']}")
-        elif name == "confusions":
+        elif name in ("confusions", "policy_confusions"):
             print(name)
             for pair in value:
                 print(f"  {pair['truth']} → {pair['guess']}  {pair['n']}")

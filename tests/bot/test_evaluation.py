@@ -11,7 +11,7 @@ import pytest
 from bot.chinese.noise import alike, near, noisy
 from bot.chinese.pinyin import syllable, syllable_cost
 from bot.evaluation.files import Question, Utterance, read_questions, read_utterances
-from bot.evaluation.known import known_texts, training_examples
+from bot.evaluation.known import known_texts, training_examples, unknown_names, unknown_policies
 from bot.evaluation.metrics import (
     accuracy,
     confusions,
@@ -21,7 +21,7 @@ from bot.evaluation.metrics import (
     macro_f1,
     per_label,
 )
-from bot.evaluation.nlu import Parsed, summarise_nlu
+from bot.evaluation.nlu import Parsed, marked, summarise_nlu
 from bot.evaluation.overlap import LIMIT, twins
 from bot.evaluation.policy import ask, summarise_policy
 from bot.knowledge import load_entries
@@ -78,7 +78,10 @@ def test_an_nlu_summary_counts_by_variety_and_accepts_the_words_said() -> None:
         Utterance("天河", "give_district", (("district", "天河"),), ("天河",), "mandarin"),
         Utterance("好呀", "affirm", (), (), "cantonese"),
     )
-    parsed = (Parsed("give_district", 0.9, (("district", "天河区"),), 1.0), Parsed("deny", 0.5, (), 3.0))
+    parsed = (
+        Parsed("give_district", 0.9, (("district", "天河区"),) * 2, 1.0, ("天河", "天河")),
+        Parsed("deny", 0.5, (), 3.0),
+    )
     summary = summarise_nlu(lines, parsed)
     assert summary["n"] == 2
     assert summary["intent_accuracy"] == 0.5
@@ -117,6 +120,9 @@ def test_choices_count_for_top3_only_and_context_reaches_the_search() -> None:
     assert (summary["top1"], summary["top3"], summary["mrr"]) == (0.333, 0.667, 0.667)
     assert (summary["asked"], summary["false_reject"], summary["oos_recall"]) == (0.333, 0.333, 1.0)
     assert summary["intent_accuracy"] == 0.75
+    assert summary["confusions"] == [{"truth": "out_of_scope", "guess": "ask_policy", "n": 1}]
+    assert summary["by_intent"]["ask_policy"]["recall"] == 1.0
+    assert {"truth": "b", "guess": "none", "n": 1} in summary["policy_confusions"]
     assert summary["by_variety"]["cantonese"] == {"known": 1, "top1": 0.0, "top3": 0.0, "mrr": 0.0}
     assert summary["in_context"]["top3"] == 1.0
 
@@ -148,6 +154,48 @@ def test_near_duplicates_are_found_across_scripts_and_short_lines_are_left_alone
     """A line in traditional characters repeats its simplified twin; 好的 cannot help being 好的."""
     found = twins(["失業登記要帶什麼材料", "好的", "今天天气很好呀"], ["失业登记要带什么材料？", "好的"])
     assert [(twin.line, twin.likeness) for twin in found] == [("失業登記要帶什麼材料", 1.0)]
+
+
+def test_files_of_others_are_read_as_they_come(tmp_path: Path) -> None:
+    """A byte-order mark, empty lines, nulls, names without place or form, context as turns."""
+    path = tmp_path / "theirs.jsonl"
+    path.write_text(
+        '\ufeff{"text": "我想做保安", "intent": "x", "entities": [{"entity": "job", "value": "保安"}]}\r\n'
+        '\r\n{"text": "天河", "intent": "x", "variety": null, "entities": [{"type": "district", "start": 0, '
+        '"end": 2}]}\n{"text": "好\u2028的", "intent": "affirm", "entities": null}\n',
+        encoding="utf-8",
+    )
+    first, second, third = read_utterances([path])
+    assert (first.entities, first.surfaces) == ((("job", "保安"),), ("保安",))
+    assert (second.entities, second.variety) == ((("district", "天河"),), "unspecified")
+    assert third.entities == ()
+    turns = [
+        {"role": "user", "content": "失业金怎么领"},
+        {"role": "assistant", "content": "在网上"},
+        "那材料呢",
+    ]
+    line = {"question": "多久", "policy_ids": None, "context": turns, "channel": None}
+    path.write_text(json.dumps(line), encoding="utf-8")
+    (question,) = read_questions([path])
+    assert question.context == ("失业金怎么领", "那材料呢")
+    assert (question.policy_ids, question.channel, question.intent) == ((), "web", "out_of_scope")
+
+
+def test_names_that_we_do_not_know_are_counted_and_do_not_stop_the_measuring() -> None:
+    """Intents, entity types and policies that only the file has are reported."""
+    lines = (Utterance("你好", "hello", (("city", "广州"),), ("广州",), "mandarin"),) * 2
+    assert unknown_names(lines) == {"unknown_intents": {"hello": 2}, "unknown_entities": {"city": 2}}
+    asked = (Question("问", ("nowhere", "ui_apply"), "mandarin", (), "web", "ask_policy"),)
+    assert unknown_policies(asked, load_entries()) == {"unknown_policies": {"nowhere": 1}}
+
+
+def test_a_name_found_in_the_same_words_is_right_whatever_its_usual_form() -> None:
+    """跑滴滴 marked as 司机 and found as 网约车司机 is the same name; other words are not."""
+    line = Utterance("我跑滴滴", "status_flexible", (("job", "司机"),), ("跑滴滴",), "mandarin")
+    found = Parsed("status_flexible", 0.9, (("job", "网约车司机"),), 1.0, ("跑滴滴",))
+    assert marked(line, found) == (("job", "网约车司机"),)
+    other = Parsed("status_flexible", 0.9, (("job", "网约车司机"),), 1.0, ("滴滴",))
+    assert marked(line, other) == (("job", "司机"),)
 
 
 @pytest.mark.parametrize(
