@@ -117,6 +117,8 @@ def review_reasons(
         reasons.append("hardship_signal")
     if story.detail.get("recognizer_failures"):
         reasons.append("recognizer_failed")
+    if any(event.detail.get("audio") for event in story.events):
+        reasons.append("one_way_audio")
     if story.answered_at is not None and story.ended_by is EndedBy.FAULT:
         reasons.append("technical_fault")
     return tuple(dict.fromkeys(reasons))
@@ -172,6 +174,8 @@ def _record_detail(story: CallStory) -> dict[str, Any]:
         if event.detail.get("code"):
             detail["sip_code"] = event.detail["code"]
             detail["sip_reason"] = str(event.detail.get("reason", ""))
+        if event.detail.get("audio"):
+            detail["audio"] = event.detail["audio"]
     if story.state.open_question:
         detail["open_question"] = story.state.open_question
     detail["turn_gaps"] = [_gap_detail(gap) for gap in story.gaps]

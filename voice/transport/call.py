@@ -93,6 +93,7 @@ class SipCall(SipLeg):
         invite.headers.set_single("Contact", self.endpoint.contact(self.peer, self.user))
         invite.headers.set_single("Allow", ALLOW)
         invite.headers.set_single("User-Agent", USER_AGENT)
+        self.session.offer(invite)
         invite.headers.set_single("Content-Type", "application/sdp")
         invite.text = write_offer(host, self.media.port, self._sdp_version)
         self.endpoint.stamp(invite, self.peer)
@@ -207,6 +208,7 @@ class SipCall(SipLeg):
             self._say_bye()
             return
         self.endpoint.attach(self.dialog.call_id, self._on_request)
+        self.session.agree(response)
         self._open_media(response)
 
     def _open_media(self, response: SipResponse) -> None:
@@ -246,6 +248,10 @@ class SipCall(SipLeg):
                 return
         code = response.status_code
         if self._turned_away(code):
+            return
+        if self.session.too_short(response) and not self.ended:
+            self._sent = self._first_invite(self._route)
+            self._invite = self.endpoint.begin(self._sent, self.peer, self._on_response, self._patience_s())
             return
         self._settled.set()
         self._finish(

@@ -18,6 +18,7 @@ from voice.transport.feed import EventLog
 from voice.transport.keys import digit_from_info
 from voice.transport.media import RtpMedia
 from voice.transport.sdp import MediaTarget, NoCommonCodec, read_target, write_answer, write_offer
+from voice.transport.session_timer import Session
 from voice.transport.transactions import ServerTransaction
 from voice.transport.wire import Peer
 
@@ -40,6 +41,7 @@ class SipLeg:
         self._origin_s = self._loop.time()
         self._media_timeout_s = media_timeout_s
         self.media = RtpMedia(self._origin_s, self._on_key, self._on_media_lost)
+        self.session = Session(self._refresh_session, self._on_session_expired)
         self._sdp_version = 1
         self._held = False
         self._farewell: asyncio.Event | None = None
@@ -110,6 +112,9 @@ class SipLeg:
         if self.ended:
             return
         detail.setdefault("code", 0)
+        if self.answered and (fault := self.media.audible.verdict(self.media.inp.received)):
+            detail["audio"] = fault
+        self.session.stop()
         self._tell(kind, **{k: str(v) if isinstance(v, Disposition) else v for k, v in detail.items()})
         self.media.close()
         if self._transfer is not None and not self._transfer.done():
@@ -180,6 +185,8 @@ class SipLeg:
         if body:
             response.text = body
             response.headers.set_single("Content-Type", "application/sdp")
+        if code < 300 and transaction.request.method in {"INVITE", "UPDATE"}:
+            self.session.refreshed(response)
         transaction.respond(response)
 
     def _on_request(self, transaction: ServerTransaction) -> None:
@@ -208,6 +215,19 @@ class SipLeg:
             self._respond(transaction, 603, "Decline")
         else:
             self._respond(transaction, 405, "Method Not Allowed")
+
+    def _refresh_session(self) -> None:
+        update = self._request("UPDATE")
+        self.session.stamp(update)
+
+        def answered(response: SipResponse | None) -> None:
+            if response is None or response.status_code in {408, 481}:
+                self._on_session_expired()
+
+        self.endpoint.begin(update, self._destination(), answered)
+
+    def _on_session_expired(self) -> None:
+        self._finish("hung_up", say_bye=True, by="us", reason="session expired")
 
     def _on_notify(self, request: SipRequest) -> None:
         status = _reported_status(request.text)

@@ -11,6 +11,7 @@ from typing import Any
 from core.logs import get_log
 from core.types import AudioFrame
 from voice.interfaces import CALL_RATE_HZ, FRAME_MS, AudioTap
+from voice.transport.audible import Audible
 from voice.transport.ports import PortRange, bind_pair
 from voice.transport.rtcp import REPORT_TICKS, goodbye, report
 from voice.transport.rtp_in import RtpIn
@@ -59,7 +60,7 @@ class RtpMedia:
         self.lost_after_s = 0.0
         self.stats = ClockStats()
         self.port = 0
-        self.out, self.inp = RtpOut(), RtpIn()
+        self.out, self.inp, self.audible = RtpOut(), RtpIn(), Audible()
         self._origin_s, self._on_key, self._on_lost = origin_s, on_key, on_lost
         self._frames: deque[AudioFrame] = deque(maxlen=_UNREAD_FRAMES)
         self._changed = asyncio.Event()
@@ -150,6 +151,7 @@ class RtpMedia:
             self._on_lost()
 
     def _hand_out(self, frame: AudioFrame) -> None:
+        self.audible.heard(frame.pcm)
         self._frames.append(frame)
         self._changed.set()
         self._tell_tap(frame, ours=False)
@@ -198,7 +200,14 @@ class RtpMedia:
             self._on_key(key)
 
     def _alive(self, data: bytes, source: tuple[str, int]) -> None:
-        """RTCP says nothing we act on, and proves nothing about audio."""
+        """RTCP tells whether ours arrives, and proves nothing about the far end's audio."""
+        if self._believed(source):
+            self.audible.report(data, self.out.ssrc)
+
+    def _believed(self, source: tuple[str, int]) -> bool:
+        """Whether a report comes from where the far end's audio does."""
+        target = self.target
+        return target is not None and source[0] in {target.host, (self.inp.latched or ("", 0))[0]}
 
     def _rtcp_address(self) -> tuple[str, int]:
         if self.inp.latched is not None:
