@@ -60,6 +60,18 @@ class Database:
                 async with connection.begin():
                     yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A view in which every query sees the same moment, on PostgreSQL too."""
+        options: dict[str, Any] = {_READ_ONLY: True}
+        if not self.is_sqlite:
+            options["isolation_level"] = "REPEATABLE READ"
+        with mapped():
+            async with self.engine.connect() as connection:
+                connection = await connection.execution_options(**options)
+                async with connection.begin():
+                    yield connection
+
     async def insert_once(
         self, connection: AsyncConnection, table: sa.Table, values: Mapping[str, Any]
     ) -> bool:
@@ -103,7 +115,7 @@ class Database:
     async def check_revision(self) -> None:
         """Raise ``StorageError`` when the schema is not the one this version works with."""
         async with self.read() as connection:
-            current = await connection.run_sync(_revision)
+            current = await connection.run_sync(revision_of)
         head = ScriptDirectory.from_config(_alembic_config()).get_current_head()
         if current != head:
             raise StorageError(
@@ -222,6 +234,7 @@ def _migrate(connection: sa.engine.Connection, revision: str) -> None:
     (command.downgrade if revision == "base" else command.upgrade)(config, revision)
 
 
-def _revision(connection: sa.engine.Connection) -> str | None:
+def revision_of(connection: sa.engine.Connection) -> str | None:
+    """Return which migration the schema is at."""
     revision: str | None = MigrationContext.configure(connection).get_current_revision()
     return revision

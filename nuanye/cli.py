@@ -17,6 +17,7 @@ from core.errors import NuanyeError
 _GROUPS = {
     "accesslog": ("nuanye.commands.accesslog", "app", "查阅日志 · who looked at what, as a chain"),
     "ask": ("nuanye.commands.ask", "ask", "回答一个政策问题 · answer one policy question"),
+    "backup": ("nuanye.commands.backup", "app", "备份与恢复 · backups"),
     "call": ("nuanye.commands.call", "call", "呼叫一个 SIP 话机 · call a softphone"),
     "campaign": ("nuanye.commands.campaign", "app", "外呼任务 · call a list of people"),
     "contacts": ("nuanye.commands.contacts", "app", "联系次数与凭证 · the contact budget and its proof"),
