@@ -19,11 +19,12 @@ from console.live import Hub
 from console.sessions import EndedSessions, cookie_storage
 from console.texts import load_texts
 from console.throttle import LoginThrottle
-from console.views import audio, calls, intentions, system
+from console.views import audio, calls, handovers, intentions, system
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError
 from core.ids import mask_phone
 from core.settings import Settings
+from core.streams import HANDOVER_STREAM
 
 _HERE = Path(__file__).parent
 STATIC_DIR = _HERE / "static"
@@ -52,16 +53,17 @@ def create_app(
         throttle=LoginThrottle(ticking),
         ended=EndedSessions(redis, settings.console_session_hours * 3600),
         hub=Hub(redis, ticking),
+        handover_hub=Hub(redis, ticking, HANDOVER_STREAM),
     )
     app[audio.PLAYBACKS] = audio.Playbacks(ticking)
     _set_up_templates(app)
-    for part in (auth, calls, audio, intentions, system):
+    for part in (auth, calls, audio, intentions, handovers, system):
         app.add_routes(part.routes())
     if STATIC_DIR.is_dir():
         app.router.add_static("/static/", STATIC_DIR)
     app.on_response_prepare.append(security.add_headers)
     app.on_shutdown.append(_let_pages_go)
-    app.cleanup_ctx.append(_follow_results)
+    app.cleanup_ctx.append(_follow_news)
     return app
 
 
@@ -90,6 +92,7 @@ def _set_up_templates(app: web.Application) -> None:
         "full_time": present.full_time_text,
         "duration": present.duration_text,
         "gap": present.gap_text,
+        "waited": present.waited_text,
         "mask_phone": mask_phone,
     }
     environment.globals |= {
@@ -105,11 +108,15 @@ def _address(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
-async def _follow_results(app: web.Application) -> AsyncIterator[None]:
-    await app[CONTEXT].hub.start()
+async def _follow_news(app: web.Application) -> AsyncIterator[None]:
+    hubs = (app[CONTEXT].hub, app[CONTEXT].handover_hub)
+    for hub in hubs:
+        await hub.start()
     yield
-    await app[CONTEXT].hub.close()
+    for hub in hubs:
+        await hub.close()
 
 
 async def _let_pages_go(app: web.Application) -> None:
     await app[CONTEXT].hub.close()
+    await app[CONTEXT].handover_hub.close()

@@ -21,7 +21,7 @@ from core.logs import get_log
 _log = get_log("auth")
 _MAX_FIELD_CHARS = 256
 _NOTICES = {"form_expired", "logged_out", "password_changed"}
-_SAFE_NEXT = re.compile(r"/(calls|intentions)([/?][\w/?=&.%:+-]*)?", re.ASCII)
+_SAFE_NEXT = re.compile(r"/(calls|intentions|handovers)([/?][\w/?=&.%:+-]*)?", re.ASCII)
 
 
 def routes() -> list[web.RouteDef]:

@@ -26,6 +26,7 @@ class Context:
     throttle: LoginThrottle
     ended: EndedSessions
     hub: Hub
+    handover_hub: Hub
 
 
 CONTEXT: web.AppKey[Context] = web.AppKey("context", Context)

@@ -1,4 +1,7 @@
-"""Tells open pages that results have arrived. Only the fact travels, never what is in them."""
+"""Tells open pages that results have arrived, or that somebody waits for staff.
+
+Only the fact travels, never what is in them.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from core.tasks import end_tasks
 _log = get_log("live")
 _BLOCK_MS = 2000
 _RETRY_MS = 3000
+_LENGTH = 1000
 
 
 def connect(url: str) -> Redis:
@@ -25,13 +29,14 @@ def connect(url: str) -> Redis:
 
 
 class Hub:
-    """Follows the results stream; ``wait_after`` returns as soon as something new has come.
+    """Follows one stream of news; ``wait_after`` returns as soon as something new has come.
 
     While Redis is away every retry counts as news, so that pages fall back to asking the database.
     """
 
-    def __init__(self, redis: Redis | None, clock: Clock) -> None:
+    def __init__(self, redis: Redis | None, clock: Clock, stream: str = RESULTS_STREAM) -> None:
         self._redis = redis
+        self._stream = stream
         self._clock = clock
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -60,13 +65,22 @@ class Hub:
                 return self.version
             return self.version
 
+    async def ring(self, about: str) -> None:
+        """Add news to the stream. Without Redis the doors and pages find out by asking."""
+        if self._redis is None:
+            return
+        try:
+            await self._redis.xadd(self._stream, {"id": about}, maxlen=_LENGTH, approximate=True)
+        except (RedisError, OSError) as error:
+            _log.warning("stream_away", stream=self._stream, error=type(error).__name__)
+
     async def _follow(self) -> None:
         last: object = None
         while not self.closed:
             try:
                 last = await self._wait_past(last)
             except (RedisError, OSError) as error:
-                _log.warning("results_stream_away", error=type(error).__name__)
+                _log.warning("stream_away", stream=self._stream, error=type(error).__name__)
                 await self._clock.sleep_ms(_RETRY_MS)
                 await self._bump()
 
@@ -75,13 +89,13 @@ class Hub:
             await self._clock.sleep_ms(_RETRY_MS)
             await self._bump()
             return None
-        found = await self._redis.xrevrange(RESULTS_STREAM, count=1)
+        found = await self._redis.xrevrange(self._stream, count=1)
         newest: bytes | str = found[0][0] or b"0-0" if found else b"0-0"
         if newest != last:
             await self._bump()
             return newest
         # Only to sleep until something comes: what it was, the database knows.
-        await self._redis.xread({RESULTS_STREAM: newest}, count=1, block=_BLOCK_MS)
+        await self._redis.xread({self._stream: newest}, count=1, block=_BLOCK_MS)
         return last
 
     async def _bump(self) -> None:

@@ -240,3 +240,13 @@ def duration_text(duration_ms: int) -> str:
 def gap_text(gap_ms: int) -> str:
     """``1.2 秒``."""
     return f"{gap_ms / 1000:.1f} 秒"
+
+
+def waited_text(since: datetime, now: datetime) -> str:
+    """``刚刚``, ``3 分钟``, ``2 小时``, ``3 天``."""
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    if minutes < 1:
+        return "刚刚"
+    if minutes < 60:
+        return f"{minutes} 分钟"
+    return f"{minutes // 60} 小时" if minutes < 48 * 60 else f"{minutes // 1440} 天"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from casework.handover.types import Handover, HandoverState
+from casework.handover.types import Handover, HandoverLine, HandoverState
 from casework.hours import OFFICE_HOURS, Hours, next_allowed, window_at, windows_of
 from core.clock import CHINA
 
@@ -77,3 +78,9 @@ def answer_by(at: datetime, hours: Hours = OFFICE_HOURS) -> datetime:
         begin = next_allowed(midnight + _DAY, hours)
         today = windows_of(begin.astimezone(CHINA).date(), hours)
     return today[-1].closes
+
+
+def summary_of(lines: Sequence[HandoverLine], width: int = 40) -> str:
+    """Return two lines about a conversation that the dialogue core has none of: the resident's last ones."""
+    said = [" ".join(line.text.split()) for line in lines if line.who == "resident" and line.text.strip()]
+    return "\n".join(text if len(text) <= width else f"{text[: width - 1]}…" for text in said[-2:])

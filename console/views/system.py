@@ -40,8 +40,9 @@ async def show_metrics(_request: web.Request) -> web.Response:
 
 
 async def stream_events(request: web.Request) -> web.StreamResponse:
-    """Server-sent events: ``changed`` whenever results have arrived, without their content."""
-    hub = context(request).hub
+    """Server-sent events: ``changed`` whenever there is news of results (or ``of=handovers``)."""
+    parts = context(request)
+    hub = parts.handover_hub if request.query.get("of") == "handovers" else parts.hub
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
     )

@@ -1,3 +1,4 @@
+import { startReveal } from "./reveal";
 import { clock, need } from "./dom";
 import { startKeys } from "./keys";
 import { Player } from "./player";
@@ -7,7 +8,7 @@ import { type Peaks, Wave } from "./wave";
 /** Bring the page of one call to life. */
 export function startCallPage(page: HTMLElement): void {
   const id = encodeURIComponent(page.dataset["call"] ?? "");
-  startReveal(id);
+  startReveal(`/calls/${id}/reveal`);
   const audio = document.querySelector<HTMLAudioElement>("#audio");
   if (audio) startPlayback(page, audio, id);
 }
@@ -51,33 +52,3 @@ async function loadPeaks(id: string): Promise<Peaks> {
   if (!answer.ok) throw new Error(String(answer.status));
   return (await answer.json()) as Peaks;
 }
-
-function startReveal(id: string): void {
-  const button = need("#reveal", HTMLButtonElement);
-  const place = need("#phone", HTMLElement);
-  button.addEventListener("click", () => {
-    button.disabled = true;
-    void reveal(id).then(
-      (phone) => {
-        place.textContent = phone;
-        button.remove();
-      },
-      () => {
-        button.disabled = false;
-        button.textContent = "未能显示，请重试";
-      },
-    );
-  });
-}
-
-async function reveal(id: string): Promise<string> {
-  const token = need('meta[name="csrf"]', HTMLMetaElement).content;
-  const answer = await fetch(`/calls/${id}/reveal`, {
-    method: "POST",
-    headers: { "X-CSRF-Token": token },
-    credentials: "same-origin",
-  });
-  if (!answer.ok) throw new Error(String(answer.status));
-  return ((await answer.json()) as { phone: string }).phone;
-}
-

@@ -1,7 +1,12 @@
 const POLL_MS = 5000;
 
-/** Keep the list as the server has it: told by server-sent events, else by asking every few seconds. */
+/** Keep the list as the server has it. */
 export function startLiveList(list: HTMLElement): void {
+  follow(list.dataset["live"] ?? "", () => replaceRows(list));
+}
+
+/** Call `renew` whenever there is news of `topic`: told by server-sent events, else every few seconds. */
+export function follow(topic: string, renew: () => Promise<void>): () => Promise<void> {
   const badge = document.querySelector<HTMLElement>("#live");
   let poll = 0;
   const state = { running: false, again: false };
@@ -19,7 +24,7 @@ export function startLiveList(list: HTMLElement): void {
     try {
       while (state.again) {
         state.again = false;
-        await replaceRows(list);
+        await renew();
       }
     } catch {
       say("连接中断，正在重试…", false);
@@ -28,7 +33,7 @@ export function startLiveList(list: HTMLElement): void {
     }
   };
 
-  const source = new EventSource("/events");
+  const source = new EventSource(topic ? `/events?of=${topic}` : "/events");
   source.addEventListener("ready", () => {
     window.clearInterval(poll);
     poll = 0;
@@ -46,18 +51,21 @@ export function startLiveList(list: HTMLElement): void {
     }
     poll ||= window.setInterval(() => void refresh(), POLL_MS);
   });
+  return refresh;
 }
 
-async function replaceRows(list: HTMLElement): Promise<void> {
+/** Fetch the part of this page that changes. */
+export async function fetchPart(): Promise<Document> {
   const address = new URL(window.location.href);
   address.searchParams.set("part", "rows");
   const answer = await fetch(address, { headers: { Accept: "text/x-part" }, credentials: "same-origin" });
-  if (answer.status === 401) {
-    window.location.reload();
-    return;
-  }
+  if (answer.status === 401) window.location.reload();
   if (!answer.ok) throw new Error(String(answer.status));
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+async function replaceRows(list: HTMLElement): Promise<void> {
+  const fresh = await fetchPart();
   const known = new Set(keys(list));
   const focused = document.activeElement?.closest<HTMLElement>("tr[data-key]")?.dataset["key"];
   const rows = [...fresh.querySelectorAll<HTMLElement>("tr[data-key]")];

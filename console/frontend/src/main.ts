@@ -1,12 +1,16 @@
 import "./style.css";
 import { startCallPage } from "./call";
+import { startConversation, startWaits } from "./handover";
 import { startLiveList } from "./live";
 
 const call = document.querySelector<HTMLElement>("main.call");
 if (call) startCallPage(call);
 
+const conversation = document.querySelector<HTMLElement>("main.handover #results");
 const list = document.querySelector<HTMLElement>("#results[data-live]");
-if (list) startLiveList(list);
+if (conversation) startConversation(conversation);
+else if (list) startLiveList(list);
+startWaits();
 
 // An open account menu closes when the attention goes elsewhere.
 document.addEventListener("click", (event) => {
