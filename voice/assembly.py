@@ -16,6 +16,7 @@ from core.logs import get_log
 from core.settings import Settings
 from core.types import AudioFrame, CallTask
 from voice.clauses import split_clauses
+from voice.endings_fit import words_with_endings
 from voice.engines.factory import make_recognizer, make_speech
 from voice.engines.scripted import silence
 from voice.engines.vad import SileroVad
@@ -25,7 +26,7 @@ from voice.limits import SessionLimits
 from voice.prompts import PromptCache, pieces, recording_name
 from voice.session import Equipment
 from voice.transport.sip import SipOptions, SipTransport
-from voice.words import VoiceWords, load_words
+from voice.words import VoiceWords
 
 _LOG = get_log("voice")
 
@@ -110,7 +111,7 @@ async def phone_door(
     ears, prompts = await asyncio.to_thread(
         lambda: (recognizer or make_recognizer(settings), make_speech(settings))
     )
-    words = load_words()
+    words = await asyncio.to_thread(words_with_endings, settings.cache)
     speaker = Speaker(prompts, words, settings.agency_name, settings.hotline)
     await warm_up(ears)
     async with aiohttp.ClientSession() as http, SipTransport(SipOptions.from_settings(settings)) as sip:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from voice.interfaces import FRAME_MS
-from voice.words import VoiceWords
+from voice.turns import Turn, judge
+from voice.words import VoiceWords, bare
 
 # A pause between words must not undo the voiced time before it; a longer one begins anew.
 FORGET_AFTER_MS = 240
 # "嗯", "好的": listening noises may last this much longer before they count as taking the floor.
 BACK_CHANNEL_GRACE_MS = 600
+# "等等", "唔好讲住": who says so is not asked how long they have been talking.
+_STOP_WORD_MS = 40
+# So many Chinese characters that are no listening noise are talk, however fast they came.
+_TALK_CHARS = 3
+_TALK_MS = 100
 
 
 class BargeIn:
@@ -21,6 +27,7 @@ class BargeIn:
         self._stopped = False
         self._voiced_ms = 0
         self._quiet_ms = 0
+        self._judged = ("", after_ms)
 
     def start(self, *, protected: bool, voiced_ms: int = 0) -> None:
         """We begin to speak; ``voiced_ms`` is how long the other side has been talking already."""
@@ -40,6 +47,21 @@ class BargeIn:
                 self._voiced_ms = 0
         if self._protected or self._stopped:
             return False
-        grace = BACK_CHANNEL_GRACE_MS if partial and self._words.is_back_channel(partial) else 0
-        self._stopped = self._voiced_ms >= self._after_ms + grace
+        self._stopped = self._voiced_ms >= self._needed_ms(partial)
         return self._stopped
+
+    def _needed_ms(self, partial: str) -> int:
+        """How much voice stops us, given what it is known to say."""
+        if partial != self._judged[0]:
+            self._judged = (partial, self._judge(partial))
+        return self._judged[1]
+
+    def _judge(self, partial: str) -> int:
+        said = bare(partial)
+        if not said:
+            return self._after_ms
+        if self._words.is_back_channel(partial):
+            return self._after_ms + BACK_CHANNEL_GRACE_MS
+        if judge(partial, self._words) is Turn.WAIT:
+            return min(_STOP_WORD_MS, self._after_ms)
+        return min(_TALK_MS, self._after_ms) if len(said) >= _TALK_CHARS else self._after_ms

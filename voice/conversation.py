@@ -14,12 +14,14 @@ from core.logs import get_log
 from core.types import Answer, CallAction, Reply, Turn, TurnEvent, Utterance
 from voice.answering import Judgement
 from voice.clauses import Clause, clauses_of
+from voice.foresight import Foresight
 from voice.hearing import Ear
+from voice.inputs import Farewell, Gone, Input
 from voice.interfaces import Call
 from voice.limits import SessionLimits
 from voice.notes import CallNotes, EndedBy, TurnGap
 from voice.opening import Opening
-from voice.perceptions import Dismissed, Heard, Key, Perception, Quiet, Unclear
+from voice.perceptions import Dismissed, Guess, Heard, Key, Perception, Quiet, Unclear
 from voice.speaking import Mouth, Spoken
 from voice.turntaking import TurnTaker
 from voice.words import VoiceWords
@@ -27,28 +29,8 @@ from voice.words import VoiceWords
 _LOG = get_log("voice.conversation")
 
 MAX_TEXT = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The far end picked up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """The far end is no longer there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Farewell:
-    """The call must end politely: say the emergency sentence ``key``."""
-
-    key: str
-    by: EndedBy
-    fault: str = ""
-
-
-Input = Perception | Answered | Gone | Farewell
+# Who heard that much of a sentence can answer it.
+_UNDERSTOOD_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +71,19 @@ class Conversation:
         self._origin_ms = origin_ms
         self._count = 0
         self._asked = _Asked("", 0, 0, None)
+        self._foresight = Foresight(parts.dialogue, parts.mouth, parts.split)
 
     def _now(self) -> int:
         return int(self._parts.clock.monotonic_ms() - self._origin_ms)
 
     async def run(self) -> None:
         """Talk until the conversation, the far end or our own trouble ends it."""
+        try:
+            await self._talk()
+        finally:
+            await self._foresight.close()
+
+    async def _talk(self) -> None:
         task = self._notes.task
         known = {"name": task.callee.name, "facts": dict(task.facts), "agency": self._parts.agency}
         if task.script or task.variant or task.variables:
@@ -108,14 +97,14 @@ class Conversation:
                 return
             if await self._acted(answer.replies):
                 return
-            answer = await self._next(spoken.unsaid)
+            answer = await self._next(spoken)
 
     async def _lift_pause(self) -> None:
         """A receiver takes a moment to reach the ear."""
         answered = next((event.at_ms for event in self._notes.events if event.kind == "answered"), 0)
         await self._parts.clock.sleep_ms(max(0, answered + self._parts.limits.lift_pause_ms - self._now()))
 
-    async def _next(self, unsaid: tuple[Clause, ...]) -> Answer | None:
+    async def _next(self, spoken: Spoken) -> Answer | None:
         """Wait for what the resident does and return the core's answer; ``None``: the call is over."""
         while True:
             match await self._perceive():
@@ -124,19 +113,32 @@ class Conversation:
                 case Farewell() as farewell:
                     await self._farewell(farewell)
                     return None
-                case Heard() as heard if len(unsaid) > 1 and self._parts.words.is_back_channel(heard.text):
-                    # They only meant "go on": our question had not even been asked yet.
+                case Guess(text=text):
+                    self._foresee(text, spoken)
+                case Heard() as heard if self._only_listens(heard, spoken):
                     self._note_heard(heard, "")
-                    unsaid = (await self._say(unsaid, None)).unsaid
-                case Dismissed() if unsaid:
-                    unsaid = (await self._say(unsaid, None)).unsaid
+                    spoken = await self._say(spoken.unsaid, None)
+                case Dismissed() if spoken.unsaid:
+                    spoken = await self._say(spoken.unsaid, None)
                 case Heard() | Unclear() | Quiet() | Key() as perception:
                     if self._at_a_loss(perception):
                         await self._farewell(Farewell("cannot_hear", EndedBy.FAULT, "recognizer"))
                         return None
                     if not self._wanted(perception):
                         continue
-                    return await self._respond(perception, unheard=bool(unsaid))
+                    return await self._respond(perception, _missed(spoken))
+
+    def _only_listens(self, heard: Heard, spoken: Spoken) -> bool:
+        """They only meant "go on": they had not even heard what we ask."""
+        if not spoken.unsaid or not self._parts.words.is_back_channel(heard.text):
+            return False
+        return len(spoken.unsaid) > 1 or spoken.share < _UNDERSTOOD_SHARE
+
+    def _foresee(self, text: str, spoken: Spoken) -> None:
+        """Prepare the answer to what may be all they say. What came after it is more than a guess."""
+        if self._parts.inbox.empty():
+            turn = self._turn(f"m{self._count + 1}", TurnEvent.UTTERANCE, text, _missed(spoken))
+            self._foresight.prepare(turn)
 
     async def _perceive(self) -> Input:
         try:
@@ -152,8 +154,7 @@ class Conversation:
     def _wanted(self, perception: Perception) -> bool:
         return not isinstance(perception, Key) or perception.digit in self._notes.state.keys
 
-    async def _respond(self, perception: Perception, *, unheard: bool) -> Answer | None:
-        metadata = {"unheard": True} if unheard else {}
+    async def _respond(self, perception: Perception, metadata: Mapping[str, Any]) -> Answer | None:
         match perception:
             case Heard():
                 judgement = self._parts.opening.first_words(perception.text)
@@ -191,15 +192,7 @@ class Conversation:
         if heard is not None:
             self._note_heard(heard, message_id)
         self._parts.turns.think()
-        turn = Turn(
-            conversation_id=self._notes.task.task_id,
-            channel="phone",
-            text=text[:MAX_TEXT],
-            message_id=message_id,
-            at=self._parts.clock.now(),
-            event=event,
-            metadata=metadata or {},
-        )
+        turn = self._turn(message_id, event, text, metadata or {})
         asked_ms = self._now()
         answer = await self._answer(turn)
         if answer is None:
@@ -210,6 +203,17 @@ class Conversation:
         name = self._notes.task.callee.name
         self._parts.ear.hints = self._parts.words.hints_for(answer.state.open_question, name)
         return answer
+
+    def _turn(self, message_id: str, event: TurnEvent, text: str, metadata: Mapping[str, Any]) -> Turn:
+        return Turn(
+            conversation_id=self._notes.task.task_id,
+            channel="phone",
+            text=text[:MAX_TEXT],
+            message_id=message_id,
+            at=self._parts.clock.now(),
+            event=event,
+            metadata=metadata,
+        )
 
     async def _answer(self, turn: Turn) -> Answer | None:
         """Ask the core, twice when it stumbles: the same message id makes that harmless."""
@@ -272,6 +276,12 @@ class Conversation:
         self._notes.heard(
             Utterance("resident", heard.text, heard.start_ms, heard.end_ms, message_id, heard.confidence)
         )
+
+
+def _missed(spoken: Spoken) -> dict[str, str]:
+    """What the core must know that it said in vain."""
+    unheard = "".join(clause.text for clause in spoken.unsaid)
+    return {"unheard": unheard} if unheard else {}
 
 
 def _gap(asked: _Asked, heard: Heard, first_audio_ms: int) -> TurnGap:

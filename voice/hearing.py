@@ -5,60 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.errors import EngineError
 from core.logs import get_log
 from core.tasks import end_tasks
 from core.types import AudioFrame, Transcript
-from voice.endpointing import SpeechEnded, SpeechStarted
+from voice.endpointing import SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted
 from voice.interfaces import FRAME_MS, Recognizer, VoiceActivity
-from voice.perceptions import Dismissed, Heard, Perception, Quiet, Unclear
+from voice.perceptions import Dismissed, Guess, Heard, Perception, Quiet, Unclear
+from voice.segments import Segment, replayed
 from voice.turntaking import Discarded, Floor, Interrupted, Silence, TurnTaker
 
 _LOG = get_log("voice.hearing")
 
-# Recognisers want a little air behind the last word, not the whole wait for it.
-_TAIL_MS = 200
 # Less voiced time than this without a word in it was a cough, not something to ask about.
 _UNCLEAR_MS = 300
 _RECOGNISER_CHANCES = 2
-
-
-@dataclass(slots=True)
-class _Segment:
-    """One utterance on its way to text."""
-
-    start_ms: int
-    frames: list[AudioFrame]
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: SpeechEnded | None = None
-    decided_ms: int = 0
-    partial: str = ""
-    task: asyncio.Task[None] | None = None
-    limit: asyncio.Timeout | None = None
-
-    async def stream(self) -> AsyncIterator[AudioFrame]:
-        """Yield the frames as they arrive, until the utterance has ended."""
-        position = 0
-        while True:
-            while position < len(self.frames):
-                yield self.frames[position]
-                position += 1
-            if self.ended is not None:
-                return
-            self.arrived.clear()
-            await self.arrived.wait()
-
-    def replay(self) -> AsyncIterator[AudioFrame]:
-        """Yield the finished utterance."""
-        last = self.ended.end_ms + _TAIL_MS if self.ended is not None else self.frames[-1].at_ms
-        return _replayed(tuple(frame for frame in self.frames if frame.at_ms <= last))
-
-
-async def _replayed(frames: tuple[AudioFrame, ...]) -> AsyncIterator[AudioFrame]:
-    for frame in frames:
-        yield frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +48,7 @@ class Ear:
         self._report = report
         self._on_interrupt = on_interrupt
         self._recent: deque[AudioFrame] = deque(maxlen=senses.pre_roll_ms // FRAME_MS + 30)
-        self._segment: _Segment | None = None
+        self._segment: Segment | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -114,10 +77,15 @@ class Ear:
             segment.arrived.set()
         probability = self._senses.activity.probability(frame)
         partial = segment.partial if segment is not None else ""
-        for signal in self._senses.turns.feed(frame.at_ms, probability, partial):
+        pending = segment is not None and segment.ended is None and segment.pending and not self._streams
+        for signal in self._senses.turns.feed(frame.at_ms, probability, partial, pending=pending):
             match signal:
                 case SpeechStarted():
                     self._begin(signal)
+                case SpeechPaused():
+                    self._pause()
+                case SpeechResumed():
+                    self._resume()
                 case SpeechEnded():
                     self._end(signal)
                 case Discarded():
@@ -126,6 +94,7 @@ class Ear:
                     self._on_interrupt()
                 case Silence():
                     self._report(Quiet())
+        self._guess()
 
     async def glimpse(self, least_ms: int) -> str:
         """Return what has been said so far in the utterance under way, if it has lasted ``least_ms``."""
@@ -138,7 +107,7 @@ class Ear:
             return segment.partial
         text = ""
         try:
-            async for transcript in recognizer.transcribe(_replayed(tuple(segment.frames)), self.hints):
+            async for transcript in recognizer.transcribe(replayed(tuple(segment.frames)), self.hints):
                 text = transcript.text
         except EngineError:
             return ""  # the whole utterance gets its own chance
@@ -163,18 +132,48 @@ class Ear:
         """Stop recognising."""
         await end_tasks(self._tasks)
 
+    @property
+    def _streams(self) -> bool:
+        return self._senses.recognizer.streaming
+
+    def _pause(self) -> None:
+        """They may have finished. An utterance recogniser is asked now: its text decides how long we wait."""
+        segment = self._segment
+        if segment is None or self.deaf:
+            return
+        segment.paused_ms = self._senses.now_ms()
+        if not self._streams and segment.task is None:
+            self._start(segment, segment.replay())
+
+    def _resume(self) -> None:
+        segment = self._segment
+        if segment is None:
+            return
+        segment.paused_ms = 0
+        if not self._streams:
+            segment.go_on()
+
+    def _guess(self) -> None:
+        """Pass on what they seem to have said while they pause, whenever it changes."""
+        segment = self._segment
+        if segment is None or not segment.paused_ms or segment.ended is not None:
+            return
+        if segment.partial and segment.partial != segment.guessed:
+            segment.guessed = segment.partial
+            self._report(Guess(segment.partial))
+
     def _begin(self, started: SpeechStarted) -> None:
         segment = self._segment
         if segment is not None and segment.ended is not None:
             # They went on before we had understood the first half: it is one utterance.
-            if segment.task is not None:
-                segment.task.cancel()
-            segment.ended = None
+            self._senses.turns.was_cut_off(started.onset_ms - segment.ended.end_ms)
+            segment.go_on()
+            segment.ended, segment.paused_ms = None, 0
         else:
             frames = [frame for frame in self._recent if frame.at_ms >= started.from_ms]
-            segment = _Segment(started.onset_ms, frames)
+            segment = Segment(started.onset_ms, frames)
             self._segment = segment
-        if self._senses.recognizer.streaming and not self.deaf:
+        if self._streams and not self.deaf:
             self._start(segment, segment.stream())
 
     def _end(self, ended: SpeechEnded) -> None:
@@ -185,12 +184,21 @@ class Ear:
             self._heard_nothing(Dismissed())
             return
         segment.ended = ended
-        segment.decided_ms = self._senses.now_ms()
+        segment.decided_ms = self._decided(segment)
         segment.arrived.set()
-        if segment.task is None or not self._senses.recognizer.streaming:
-            self._start(segment, segment.replay())
+        if segment.early is not None:
+            self._settle(segment, self._perceived(segment, segment.early))
+        elif segment.task is None:
+            self._start(segment, segment.stream() if self._streams else segment.replay())
         elif segment.limit is not None and not segment.task.done():
             segment.limit.reschedule(self._limit())
+
+    def _decided(self, segment: Segment) -> int:
+        """When the words were asked for: an utterance recogniser works while we still wait for more."""
+        now = self._senses.now_ms()
+        if self._streams or not segment.paused_ms or segment.task is None:
+            return now
+        return segment.paused_ms if segment.early is None else now - (segment.early_ms - segment.paused_ms)
 
     def _discard(self) -> None:
         segment = self._segment
@@ -207,7 +215,7 @@ class Ear:
         if self._senses.turns.floor is not Floor.BOT:
             self._report(Dismissed())
 
-    def _start(self, segment: _Segment, frames: AsyncIterator[AudioFrame]) -> None:
+    def _start(self, segment: Segment, frames: AsyncIterator[AudioFrame]) -> None:
         task = asyncio.create_task(self._recognise(segment, frames))
         segment.task = task
         self._tasks.add(task)
@@ -216,7 +224,7 @@ class Ear:
     def _limit(self) -> float:
         return asyncio.get_running_loop().time() + self._senses.recognition_limit_ms / 1000
 
-    async def _recognise(self, segment: _Segment, frames: AsyncIterator[AudioFrame]) -> None:
+    async def _recognise(self, segment: Segment, frames: AsyncIterator[AudioFrame]) -> None:
         final: Transcript | None = None
         try:
             # The limit runs from the end of the utterance; ``_end`` sets it for one still open.
@@ -226,17 +234,24 @@ class Ear:
                     if transcript.final:
                         final = transcript
         except Exception as error:  # noqa: BLE001 - supervised: an engine's surprise must not leave the call waiting
-            self._failed(segment, error)
+            if segment.ended is None and not self._streams:
+                segment.task = None  # only a try in a pause: there will be another
+            else:
+                self._failed(segment, error)
             return
         self.failures = 0
-        self._settle(segment, self._perceived(segment, final))
+        if segment.ended is None and not self._streams:
+            segment.early = final or Transcript("", True, 0.0, segment.start_ms, segment.start_ms)
+            segment.early_ms = self._senses.now_ms()
+        else:
+            self._settle(segment, self._perceived(segment, final))
 
-    def _failed(self, segment: _Segment, error: Exception) -> None:
+    def _failed(self, segment: Segment, error: Exception) -> None:
         self.failures += 1
         _LOG.warning("recognizer_failed", error=type(error).__name__, failures=self.failures)
         self._settle(segment, Unclear("recognizer", segment.start_ms, self._senses.now_ms()))
 
-    def _perceived(self, segment: _Segment, final: Transcript | None) -> Perception:
+    def _perceived(self, segment: Segment, final: Transcript | None) -> Perception:
         ended = segment.ended
         end_ms = ended.end_ms if ended is not None else self._senses.now_ms()
         if final is not None and final.text.strip():
@@ -252,7 +267,7 @@ class Ear:
             return Unclear("no_words", segment.start_ms, end_ms)
         return Dismissed()
 
-    def _settle(self, segment: _Segment, perception: Perception) -> None:
+    def _settle(self, segment: Segment, perception: Perception) -> None:
         if self._segment is segment:
             self._segment = None
         if isinstance(perception, Dismissed):

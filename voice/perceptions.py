@@ -44,4 +44,11 @@ class Key:
     at_ms: int
 
 
-Perception = Heard | Unclear | Quiet | Dismissed | Key
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What they may have said, if this pause should be their last: an answer can be prepared."""
+
+    text: str
+
+
+Perception = Heard | Unclear | Quiet | Dismissed | Key | Guess

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from voice.answering import AnsweredBy, Answering
-from voice.conversation import Answered, Farewell, Gone, Input
+from voice.inputs import Answered, Farewell, Gone, Input
 from voice.notes import CallNotes, EndedBy
 from voice.perceptions import Heard
 

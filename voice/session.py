@@ -3,55 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from core.clock import CHINA, Clock
+from core.clock import CHINA
 from core.errors import CallError, EngineError, StorageError
-from core.interfaces import Dialogue
 from core.logs import get_log
 from core.tasks import end_tasks
 from core.types import CallEvent, CallTask, Utterance
-from voice.answering import Answering, load_answering
-from voice.clauses import split_clauses
-from voice.conversation import Answered, Conversation, Farewell, Gone, Input, Parts
-from voice.endpointing import EndpointRules
+from voice.conversation import Conversation, Parts
+from voice.echo import EchoGuard, GuardedActivity, Taps
+from voice.equipment import Equipment, patience_for
 from voice.hearing import Ear, Senses
-from voice.interfaces import Call, CallTransport, Recognizer, VoiceActivity
-from voice.limits import SessionLimits
+from voice.inputs import Answered, Farewell, Gone, Input
+from voice.interfaces import Call
 from voice.notes import CallNotes, CallStory, EndedBy
 from voice.opening import Opening
 from voice.perceptions import Key
 from voice.recording import CallRecorder
 from voice.ringing import until_answered
-from voice.speaking import Mouth, Speech
+from voice.speaking import Mouth
 from voice.turntaking import TurnTaker
-from voice.words import VoiceWords
+
+__all__ = ["CallSession", "Equipment"]
 
 _LOG = get_log("voice.session")
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What all calls of a worker share. ``prefetch`` renders what a call is going to need."""
-
-    transport: CallTransport
-    dialogue: Dialogue
-    recognizer: Recognizer
-    speech: Speech
-    make_activity: Callable[[], VoiceActivity]
-    words: VoiceWords
-    clock: Clock
-    limits: SessionLimits
-    agency: str
-    transfer_to: str = ""
-    prefetch: Callable[[CallTask], Awaitable[None]] | None = None
-    recordings_dir: Path | None = None
-    split: Callable[[str], tuple[str, ...]] = split_clauses
-    labels: Mapping[str, str] = field(default_factory=dict)  # engine names, for the record
-    rules: EndpointRules = EndpointRules()
-    answering: Answering = field(default_factory=load_answering)
 
 
 class CallSession:
@@ -70,6 +46,7 @@ class CallSession:
         self._mouth: Mouth | None = None
         self._recorder: CallRecorder | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._echo = EchoGuard()
 
     def drain(self) -> None:
         """Our process is stopping: end the call politely at the next chance."""
@@ -120,7 +97,8 @@ class CallSession:
         day = self._equipment.clock.now().astimezone(CHINA).strftime("%Y%m%d")
         path = self._equipment.recordings_dir / day / f"{self._notes.task.task_id}.wav"
         try:
-            self._recorder = call.tap = CallRecorder(path)
+            self._recorder = CallRecorder(path)
+            call.tap = Taps(self._echo, self._recorder)
         except StorageError as error:
             _LOG.error("recording_failed", code=error.code)
             self._notes.detail["recording_failed"] = True
@@ -167,9 +145,8 @@ class CallSession:
     def _assemble(self, call: Call) -> Parts:
         equipment = self._equipment
         limits = equipment.limits
-        turns = TurnTaker(
-            equipment.rules, equipment.words, barge_in_ms=limits.barge_in_ms, silence_ms=limits.silence_ms
-        )
+        turns = self._turn_taker()
+        call.tap = self._echo
         mouth = Mouth(
             call,
             equipment.speech,
@@ -179,7 +156,7 @@ class CallSession:
         )
         senses = Senses(
             recognizer=equipment.recognizer,
-            activity=equipment.make_activity(),
+            activity=GuardedActivity(equipment.make_activity(), self._echo),
             turns=turns,
             now_ms=self._now,
             pre_roll_ms=equipment.rules.pre_roll_ms,
@@ -202,6 +179,16 @@ class CallSession:
             agency=equipment.agency,
             transfer_to=equipment.transfer_to,
             split=equipment.split,
+        )
+
+    def _turn_taker(self) -> TurnTaker:
+        limits = self._equipment.limits
+        return TurnTaker(
+            self._equipment.rules,
+            self._equipment.words,
+            barge_in_ms=limits.barge_in_ms,
+            silence_ms=limits.silence_ms,
+            patience=patience_for(self._notes.task, self._notes.started_at.year),
         )
 
     async def _ring_and_talk(self, parts: Parts) -> None:

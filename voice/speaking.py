@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.errors import EngineError
@@ -18,6 +18,7 @@ _LOG = get_log("voice.speaking")
 # A clause of which this share was sent counts as said: its last syllable fades anyway.
 _SAID_SHARE = 0.95
 _CUT_MARK = "…"
+_WARM_CLAUSES = 2
 
 
 class Speech(Protocol):
@@ -38,6 +39,7 @@ class Spoken:
     interrupted: bool = False
     unsaid: tuple[Clause, ...] = ()
     failures: int = 0
+    share: float = 0.0  # of the first unsaid clause that was heard
 
 
 class Mouth:
@@ -92,13 +94,18 @@ class Mouth:
                 if share < _SAID_SHARE:
                     if share > 0:
                         said.append(_CUT_MARK)
-                    return self._cut(said, clauses[index:], start_ms, failures)
+                    return replace(self._cut(said, clauses[index:], start_ms, failures), share=share)
                 said.append(clause.text)
         finally:
             self._protected = False
             if upcoming is not None:
                 upcoming.cancel()
         return Spoken("".join(said), start_ms, self._now_ms(), failures=failures)
+
+    async def warm(self, clauses: Sequence[Clause]) -> None:
+        """Render what would be said first, so that it is in the cache when it is needed."""
+        for clause in clauses[:_WARM_CLAUSES]:
+            await self._render(clause.text)
 
     async def _play(self, clause: Clause, frames: Sequence[AudioFrame]) -> float:
         self._protected = clause.protected

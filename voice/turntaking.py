@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voice.bargein import BargeIn
-from voice.endpointing import Endpointer, EndpointRules, SpeechEnded, SpeechStarted
+from voice.endpointing import (
+    Endpointer,
+    EndpointRules,
+    SpeechEnded,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+)
 from voice.interfaces import FRAME_MS
 from voice.words import VoiceWords
 
@@ -32,7 +39,7 @@ class Discarded:
     speech: SpeechEnded
 
 
-Signal = SpeechStarted | SpeechEnded | Interrupted | Silence | Discarded
+Signal = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded | Interrupted | Silence | Discarded
 
 
 class Floor(Enum):
@@ -46,8 +53,16 @@ class Floor(Enum):
 class TurnTaker:
     """One leg's turn-taking. ``feed`` every frame; tell it when we speak and when we have finished."""
 
-    def __init__(self, rules: EndpointRules, words: VoiceWords, *, barge_in_ms: int, silence_ms: int) -> None:
-        self._endpointer = Endpointer(rules, words)
+    def __init__(
+        self,
+        rules: EndpointRules,
+        words: VoiceWords,
+        *,
+        barge_in_ms: int,
+        silence_ms: int,
+        patience: float = 1.0,
+    ) -> None:
+        self._endpointer = Endpointer(rules, words, patience=patience)
         self._barge_in = BargeIn(barge_in_ms, words)
         self._rules = rules
         self._silence_ms = silence_ms
@@ -78,15 +93,26 @@ class TurnTaker:
         self._floor = Floor.RESIDENT
         self._quiet_since = at_ms
 
+    @property
+    def patience(self) -> float:
+        """How much longer than usual this person's pauses are waited for."""
+        return self._endpointer.patience
+
+    def was_cut_off(self, quiet_ms: int) -> None:
+        """We had taken them for finished after ``quiet_ms`` of silence, and they went on."""
+        self._endpointer.resumed_after(quiet_ms)
+
     def think(self) -> None:
         """An answer is being prepared: silence is ours, not theirs."""
         self._floor = Floor.THINKING
 
-    def feed(self, at_ms: int, probability: float, partial: str = "") -> tuple[Signal, ...]:
-        """Take the frame that begins at ``at_ms``."""
+    def feed(
+        self, at_ms: int, probability: float, partial: str = "", *, pending: bool = False
+    ) -> tuple[Signal, ...]:
+        """Take the frame that begins at ``at_ms``; see ``Endpointer.feed``."""
         signals: list[Signal] = []
-        change = self._endpointer.feed(at_ms, probability, partial)
-        if isinstance(change, SpeechStarted):
+        change = self._endpointer.feed(at_ms, probability, partial, pending=pending)
+        if change is not None and not isinstance(change, SpeechEnded):
             signals.append(change)
         if self._floor is Floor.BOT and self._barge_in.feed(self._endpointer.voiced, partial):
             self._interrupted = True

@@ -11,9 +11,12 @@ from typing import Any
 import yaml
 
 from core.errors import ConfigError
+from voice.endings import EndingModel
 
 DEFAULT_PATH = Path(__file__).resolve().parent.parent / "dialogues" / "voice.yml"
 
+# Longer chains of listening noises are talk.
+_LISTENING_CHARS = 8
 _NOISE = re.compile(r"[\W_]+")
 
 
@@ -33,10 +36,18 @@ class VoiceWords:
     unfinished: tuple[str, ...] = ()
     wait: tuple[str, ...] = ()
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    endings: EndingModel | None = None  # what the lists do not know about the end of a turn
 
     def is_back_channel(self, text: str) -> bool:
-        """Whether ``text`` only says "I am listening"."""
-        return bare(text) in self.back_channel
+        """Whether ``text`` only says "I am listening", once or several times: 嗯, 系系系, 哦好的."""
+        said = bare(text)
+        if said in self.back_channel:
+            return True
+        reach = {0}
+        for end in range(1, len(said) + 1 if len(said) <= _LISTENING_CHARS else 0):
+            if any(said[start:end] in self.back_channel for start in reach):
+                reach.add(end)
+        return bool(said) and len(said) in reach
 
     def hints_for(self, open_question: str, name: str) -> tuple[str, ...]:
         """Words to expect as the answer to ``open_question``."""

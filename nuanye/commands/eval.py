@@ -105,10 +105,12 @@ def turns(
     misses: _Misses = False,
 ) -> None:
     """话轮是否说完的评测 · how well the end of a turn is judged from its words."""
+    from core.settings import load_settings
+    from voice.endings_fit import words_with_endings
     from voice.evaluation import judge_all, read_turns, summarise_turns
-    from voice.words import load_words
 
-    judged = judge_all(read_turns(file), load_words())
+    lines = read_turns(file)
+    judged = judge_all(lines, words_with_endings(load_settings(os.environ).cache))
     _show(summarise_turns(judged), as_json=as_json)
     for item in judged if misses else ():
         if item.found is not item.line.label:

@@ -120,9 +120,12 @@ def verify(
 @app.command()
 def prepare(as_json: JsonOption = False) -> None:
     """准备当前设置要用的识别模型和语音（make setup 会运行它）。"""
+    from voice.endings_fit import load_endings
     from voice.models import prepare_models
 
-    done = prepare_models(load_settings(os.environ), lambda line: print(line, file=sys.stderr, flush=True))
+    settings = load_settings(os.environ)
+    done = prepare_models(settings, lambda line: print(line, file=sys.stderr, flush=True))
+    load_endings(settings.cache)  # learnt once, kept in the cache
     if as_json:
         print_json({"ready": done})
     else:

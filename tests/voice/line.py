@@ -15,9 +15,9 @@ from voice.transport.loopback import LoopbackCall, LoopbackPeer, LoopbackTranspo
 FarEnd = Callable[["Person"], Awaitable[None]]
 
 
-def hum(ms: int) -> tuple[AudioFrame, ...]:
+def hum(ms: int, hz: int = 350) -> tuple[AudioFrame, ...]:
     """So much audible "speech"."""
-    return tuple(tone(index * FRAME_MS) for index in range(ms // FRAME_MS))
+    return tuple(tone(index * FRAME_MS, hz) for index in range(ms // FRAME_MS))
 
 
 class Person:

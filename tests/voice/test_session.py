@@ -155,7 +155,7 @@ def test_a_whole_call_from_the_notice_to_the_goodbye(tmp_path: Path) -> None:
     (gap,) = story.gaps
     assert gap.total_ms == record.turn_gaps_ms[0]
     assert gap.other_ms <= 150
-    assert 600 <= gap.endpoint_ms <= 760
+    assert 200 <= gap.endpoint_ms <= 260
 
 
 def test_the_recogniser_expects_the_callees_name() -> None:

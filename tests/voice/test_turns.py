@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 
 from core.errors import BadInput
 from nuanye.commands.eval import app
+from voice import endings_fit
+from voice.endings_fit import words_with_endings
 from voice.endpointing import Pace, pace_of
 from voice.evaluation import Judged, Labelled, judge_all, read_turns, summarise_turns
 from voice.turns import Turn, judge
-from voice.words import load_words
+from voice.words import VoiceWords, load_words
 
 WORDS = load_words()
 OWN_SET = Path(__file__).parents[1] / "data" / "eval" / "turns.jsonl"
@@ -128,3 +130,81 @@ def test_the_command_prints_one_object(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     found = json.loads(shown.stdout)
     assert (found["n"], found["wait"], found["finished"]) == (1, 1.0, None)
+
+
+@pytest.fixture(scope="session")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> VoiceWords:
+    """The word lists with the model of endings, learnt from the examples that ship."""
+    return words_with_endings(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我想找一份",
+        "我住在天河区的",
+        "因为我之前",
+        "呢个月我",
+        "我电话系一三八",
+        "我女儿今年刚上",
+        "我想揾份近",
+        "帮我查一下我的",
+    ],
+)
+def test_what_breaks_off_is_unfinished_also_where_no_list_knows_it(text: str, learnt: VoiceWords) -> None:
+    """The model knows sentences that stop in mid-word or mid-phrase."""
+    assert judge(text, learnt) is Turn.UNFINISHED
+
+
+@pytest.mark.parametrize(
+    "text", ["我是做保洁的", "我住喺荔湾嗰边", "没人要我啊", "工资大概六千块左右", "有冇包食宿㗎", "天河区"]
+)
+def test_the_model_takes_whole_sentences_for_finished(text: str, learnt: VoiceWords) -> None:
+    """What ends like a beginning but is whole stays finished."""
+    assert judge(text, learnt) is Turn.FINISHED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "等一下",
+        "等等先",
+        "你先别说",
+        "唔好嘈住",
+        "停一停",
+        "我拎支笔先",
+        "别再重复了",
+        "先别念我听不清",
+        "唔好再讲喇",
+    ],
+)
+def test_who_holds_us_is_waited_for(text: str, learnt: VoiceWords) -> None:
+    """Stopping and holding on, in ways that no list exhausts."""
+    assert judge(text, learnt) is Turn.WAIT
+
+
+def test_the_model_is_learnt_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second process reads the weights; a damaged file is learnt anew."""
+    fits: list[int] = []
+
+    def learn(*_: object) -> dict[str, float]:
+        fits.append(1)
+        return {"bias": 1.0}
+
+    monkeypatch.setattr(endings_fit, "fit", learn)
+    first = endings_fit.load_endings(tmp_path)
+    assert endings_fit.load_endings(tmp_path).weights == first.weights == {"bias": 1.0}
+    (path,) = (tmp_path / "endings").iterdir()
+    path.write_text("{", encoding="utf-8")
+    endings_fit.load_endings(tmp_path)
+    assert len(fits) == 2
+
+
+def test_the_bars_hold_on_the_shipped_lines_and_each_takes_under_3_ms(learnt: VoiceWords) -> None:
+    """The three labels' bars, and the time of one judgement."""
+    lines = read_turns([OWN_SET])
+    summary = summarise_turns(judge_all(lines, learnt))
+    assert summary["finished"] >= 0.95
+    assert summary["unfinished"] >= 0.88
+    assert summary["wait"] >= 0.88
+    assert summary["latency_ms"]["p95"] <= 3

@@ -20,8 +20,8 @@ RULES = EndpointRules()
 class Leg:
     """Feeds a turn-taker and remembers what it signalled."""
 
-    def __init__(self, silence_ms: int = 6000) -> None:
-        self.turns = TurnTaker(RULES, WORDS, barge_in_ms=250, silence_ms=silence_ms)
+    def __init__(self, silence_ms: int = 6000, patience: float = 1.0) -> None:
+        self.turns = TurnTaker(RULES, WORDS, barge_in_ms=250, silence_ms=silence_ms, patience=patience)
         self.at_ms = 0
         self.signals: list[Signal] = []
 
@@ -60,7 +60,12 @@ def listening_leg(silence_ms: int = 6000) -> Leg:
         ("不方便", Pace.QUICK),
         ("我在天河区", Pace.STEADY),
         ("我的电话是一三八", Pace.PATIENT),
-        ("大概四千", Pace.PATIENT),
+        ("大概四千", Pace.COUNTING),
+        ("我电话是一三八零零一三八零零一", Pace.STEADY),
+        ("冇呀", Pace.QUICK),
+        ("唔使喇", Pace.QUICK),
+        ("即系…", Pace.PATIENT),
+        ("保安、保洁，", Pace.PATIENT),
         ("嗯…", Pace.PATIENT),
         ("不想做了，因为", Pace.PATIENT),
     ],
@@ -72,7 +77,18 @@ def test_a_partial_transcript_tells_how_finished_it_is(partial: str, pace: Pace)
 
 @pytest.mark.parametrize(
     ("partial", "earliest", "latest"),
-    [("", 600, 700), ("是的", 250, 400), ("我住在白云区", 401, 600), ("因为", 1000, 1400)],
+    [
+        ("", 600, 700),
+        ("是啊", 200, 260),
+        ("冇呀", 200, 260),
+        ("唔使喇", 200, 260),
+        ("我住在白云区", 401, 500),
+        ("大概四千", 800, 1000),
+        ("嗯", 1700, 1800),
+        ("即系", 1700, 1800),
+        ("电话是一三八零", 1700, 1800),
+        ("不过", 1700, 1800),
+    ],
 )
 def test_the_wait_after_speech_follows_the_text(partial: str, earliest: int, latest: int) -> None:
     """The wait lies in the range promised for each kind of ending."""
@@ -254,3 +270,88 @@ def test_any_steady_voice_stops_us_within_300_ms(lead: int, voiced: int) -> None
     began = leg.at_ms
     stops = [signal for signal in leg.speech(voiced * FRAME_MS) if isinstance(signal, Interrupted)]
     assert [stop.at_ms - began <= 300 for stop in stops] == [True]
+
+
+def test_a_pause_is_announced_before_the_turn_ends() -> None:
+    """Whoever prepares answers gets the time between the pause and the end; going on is announced too."""
+    leg = listening_leg()
+    leg.speech(900, "我住在天河区")
+    kinds = [type(signal).__name__ for signal in leg.quiet(300, "我住在天河区")]
+    kinds += [type(signal).__name__ for signal in leg.speech(400, "我住在天河区员村")]
+    kinds += [type(signal).__name__ for signal in leg.quiet(600, "我住在天河区员村")]
+    assert kinds == ["SpeechPaused", "SpeechResumed", "SpeechPaused", "SpeechEnded"]
+
+
+def test_words_on_their_way_are_waited_for() -> None:
+    """While the recogniser works the turn is not taken for finished without its text."""
+    leg = listening_leg()
+    leg.speech(900)
+    signals: list[Signal] = []
+    for _ in range(50):
+        signals += leg.turns.feed(leg.at_ms, 0.05, "", pending=True)
+        leg.at_ms += FRAME_MS
+    assert not ends(signals)
+    (ended,) = ends(leg.quiet(40, "我想做保安"))
+    assert ended.decided_ms - ended.end_ms <= 1040
+
+
+def test_elderly_people_are_waited_for_longer() -> None:
+    """The profile stretches every wait but the one after a whole short answer."""
+    leg = Leg(patience=1.5)
+    leg.quiet(600)
+    leg.turns.bot_done(leg.at_ms)
+    leg.speech(900, "我住在白云区")
+    (ended,) = ends(leg.quiet(2000, "我住在白云区"))
+    assert 600 <= ended.decided_ms - ended.end_ms <= 700
+    leg.speech(400, "是啊")
+    (ended,) = ends(leg.quiet(2000, "是啊"))
+    assert ended.decided_ms - ended.end_ms <= 260
+
+
+def test_who_pauses_long_and_goes_on_gets_more_time() -> None:
+    """Patience grows with every long thought within a turn, up to its limit; short breaths change nothing."""
+    leg = listening_leg()
+    for _ in range(3):
+        leg.speech(400, "我想")
+        leg.quiet(300, "我想")
+    assert leg.turns.patience == 1.0
+    leg.speech(400, "我想")
+    leg.quiet(900, "我想")
+    leg.speech(400, "我想")
+    assert leg.turns.patience > 1.1
+    for _ in range(20):
+        leg.quiet(900, "我想")
+        leg.speech(400, "我想")
+    assert leg.turns.patience == 2.0
+
+
+@pytest.mark.parametrize(
+    ("partial", "at_most"),
+    [("等等", 80), ("停", 80), ("唔好讲住", 80), ("我听不清", 120), ("我现在不方便说话", 120), ("", 260)],
+)
+def test_what_is_said_decides_how_soon_we_stop(partial: str, at_most: int) -> None:
+    """Stop words stop us at once, talk by its characters, mere voice by its length."""
+    leg = Leg()
+    leg.quiet(600)
+    leg.turns.bot_speaks(protected=False)
+    start = leg.at_ms
+    interrupted = [s for s in leg.speech(1000, partial) if isinstance(s, Interrupted)]
+    assert interrupted[0].at_ms - start <= at_most + FRAME_MS
+
+
+@pytest.mark.parametrize("partial", ["嗯", "哦", "系", "好", "得", "嗯嗯嗯", "系系系", "哦好的", "系啊系啊"])
+def test_listening_noises_do_not_stop_us(partial: str) -> None:
+    """In both varieties, also several times over."""
+    leg = Leg()
+    leg.quiet(600)
+    leg.turns.bot_speaks(protected=False)
+    signals = leg.speech(700, partial) + leg.quiet(900, partial)
+    assert not [s for s in signals if isinstance(s, Interrupted)]
+
+
+def test_not_even_a_stop_word_stops_the_legal_notice() -> None:
+    """A protected sentence is heard to its end."""
+    leg = Leg()
+    leg.quiet(600)
+    leg.turns.bot_speaks(protected=True)
+    assert not [s for s in leg.speech(1500, "停，唔好讲住") if isinstance(s, Interrupted)]

@@ -1,0 +1,191 @@
+"""Whole calls in virtual time: whose turn it is, what is prepared, what was heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from core.types import AudioFrame, Reply, Transcript, Turn
+from tests.voice.line import Person
+from tests.voice.test_session import BYE, IDENTITY, Rig, asked, said, scripted
+from voice.engines.scripted import ScriptedRecognizer
+
+LONG = Reply("我想了解一下您最近这几个月的工作情况可以吗？")
+
+
+class Tardy(ScriptedRecognizer):
+    """An utterance recogniser that takes 300 ms, as Whisper does."""
+
+    async def transcribe(
+        self, frames: AsyncIterator[AudioFrame], hints: tuple[str, ...] = ()
+    ) -> AsyncIterator[Transcript]:
+        """See ``ScriptedRecognizer``."""
+        async for transcript in super().transcribe(frames, hints):
+            await asyncio.sleep(0.3)
+            yield transcript
+
+
+def test_an_utterance_recognisers_words_end_the_turn() -> None:
+    """It is asked in the first pause: whole words end the turn when they are there, not 640 ms later."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("我是本人")
+
+    rig = Rig(resident, scripted(asked("identity", IDENTITY), BYE))
+    rig.recognizer = Tardy(rig.transport.words)
+    (gap,) = rig.call().gaps
+    assert gap.endpoint_ms <= 260
+    assert 280 <= gap.recognition_ms <= 360
+
+
+def test_an_utterance_recognisers_open_words_are_waited_for() -> None:
+    """A sentence that breaks off is not answered in its pause of a second; both halves are one turn."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("不想做因为")
+        await person.wait(1100)
+        await person.say("太远了")
+
+    dialogue = scripted(asked("identity", IDENTITY), BYE)
+    rig = Rig(resident, dialogue)
+    rig.recognizer = Tardy(rig.transport.words)
+    rig.call()
+    assert [turn.text for turn in dialogue.turns[1:]] == ["不想做因为太远了"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_the_answer_is_prepared_while_we_still_wait(streaming: bool) -> None:
+    """What they seem to have said is asked ahead under the id of the turn to come, and rendered."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("大概四千")
+
+    dialogue = scripted(asked("expected_pay", IDENTITY), BYE)
+    rig = Rig(resident, dialogue)
+    rig.recognizer = ScriptedRecognizer(rig.transport.words, streaming=streaming)
+    rig.call()
+    (guessed,) = dialogue.prepared
+    assert (guessed.text, guessed.message_id) == ("大概四千", dialogue.turns[1].message_id)
+
+
+def test_a_guess_that_was_wrong_is_no_turn() -> None:
+    """Who goes on is answered for all they said; the first half was only a guess."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("大概四千")
+        await person.wait(500)
+        await person.say("五左右")
+
+    dialogue = scripted(asked("expected_pay", IDENTITY), BYE)
+    rig = Rig(resident, dialogue)
+    rig.recognizer = ScriptedRecognizer(rig.transport.words, streaming=True)
+    rig.call()
+    assert [turn.text for turn in dialogue.turns[1:]] == ["大概四千五左右"]
+    assert dialogue.prepared[0].text == "大概四千"
+
+
+def test_a_noise_of_assent_before_the_question_is_understood_lets_it_be_asked_again() -> None:
+    """ "好" in the first words of the only clause cannot be its answer: the clause is said again."""
+
+    async def resident(person: Person) -> None:
+        await person.bot_starts()
+        await person.wait(900)
+        await person.say("好", 400)
+        await person.reply("可以")
+
+    dialogue = scripted(asked("convenient", LONG), BYE)
+    story = Rig(resident, dialogue).call()
+    assert [turn.text for turn in dialogue.turns[1:]] == ["可以"]
+    assert said(story, "bot")[:2] == ["…", LONG.text]
+
+
+def test_the_core_is_told_what_was_not_heard() -> None:
+    """The clauses that were cut off stand in the turn; those heard do not."""
+    reply = Reply("第一句话说完了。第二句话很长很长很长很长很长。第三句话。")
+
+    async def resident(person: Person) -> None:
+        await person.bot_starts()
+        await person.wait(2200)
+        await person.say("我现在不方便说话", 1200)
+
+    dialogue = scripted(asked("convenient", reply), BYE)
+    story = Rig(resident, dialogue).call()
+    unheard = dialogue.turns[1].metadata["unheard"]
+    assert unheard == "第二句话很长很长很长很长很长。第三句话。"
+    assert said(story, "bot")[0] == "第一句话说完了。…"
+
+
+def _quieter(frame: AudioFrame, factor: float) -> AudioFrame:
+    samples = (np.frombuffer(frame.pcm, "<i2") * factor).astype("<i2")
+    return AudioFrame(samples.tobytes(), frame.rate_hz, frame.at_ms)
+
+
+@pytest.mark.parametrize(("delay_ms", "factor"), [(60, 0.5), (200, 0.3), (400, 0.1)])
+def test_our_own_voice_coming_back_is_nobody_speaking(delay_ms: int, factor: float) -> None:
+    """An echo, loud enough for any voice detector, neither stops us nor becomes a turn."""
+
+    async def resident(person: Person) -> None:
+        returned = 0
+        for _ in range(400):
+            await person.wait(20)
+            while returned < len(person.peer.heard):
+                frame = person.peer.heard[returned]
+                if person.now() - frame.at_ms < delay_ms:
+                    break
+                person.peer.say((_quieter(frame, factor),))
+                returned += 1
+
+    dialogue = scripted(asked("convenient", LONG), BYE)
+    rig = Rig(resident, dialogue)
+    story = rig.call()
+    assert not story.utterances[0].interrupted
+    assert said(story, "bot")[0] == LONG.text
+    assert not said(story, "resident")
+
+
+def test_who_talks_over_us_is_heard_through_the_echo() -> None:
+    """An echo does not hide a person."""
+
+    async def resident(person: Person) -> None:
+        await person.bot_starts()
+        for number in range(60):
+            await person.wait(20)
+            if person.peer.heard:
+                echo = _quieter(person.peer.heard[-1], 0.1)
+                voice = echo if number < 30 else _mixed(echo)
+                person.peer.say((voice,))
+        person.said.append((0, 10_000, "等一下"))
+        await person.wait(3000)
+
+    dialogue = scripted(asked("convenient", LONG), BYE)
+    story = Rig(resident, dialogue).call()
+    assert story.utterances[0].interrupted
+
+
+def _mixed(echo: AudioFrame) -> AudioFrame:
+    from voice.engines.scripted import tone
+
+    theirs = np.frombuffer(tone(echo.at_ms, 350).pcm, "<i2") * 0.5
+    samples = (np.frombuffer(echo.pcm, "<i2") + theirs).astype("<i2")
+    return AudioFrame(samples.tobytes(), echo.rate_hz, echo.at_ms)
+
+
+def test_a_dialogue_that_cannot_guess_is_only_asked_in_earnest() -> None:
+    """Preparing is an offer of the core, not a duty."""
+
+    class Plain:
+        def __init__(self) -> None:
+            self.inner = scripted(asked("expected_pay", IDENTITY), BYE)
+
+        async def respond(self, turn: Turn) -> object:
+            return await self.inner.respond(turn)
+
+    async def resident(person: Person) -> None:
+        await person.reply("大概四千")
+
+    dialogue = Plain()
+    Rig(resident, dialogue).call()  # type: ignore[arg-type]
+    assert [turn.text for turn in dialogue.inner.turns[1:]] == ["大概四千"]
