@@ -19,7 +19,7 @@ _SIP = re.compile(r"sips?:[A-Za-z0-9_.!~*'()&=+$,;?/%-]+@[A-Za-z0-9.\-\[\]:]+(;[
 _NAME_CHARS = re.compile(r"[^\W\d_]([^\W\d_]|[·•.\-' ]){0,39}")
 # What cleaning leaves as it is; most cells of a register are so.
 _PLAIN = re.compile(r"[0-9A-Za-z一-鿿、。-]*")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def decode(data: bytes) -> str:
@@ -96,6 +96,14 @@ def read_words(text: str) -> str:
     if text.startswith(_FORMULA):
         raise ValueError("以公式符号开头")
     return text
+
+
+def neutral(cell: str) -> str:
+    """Return a cell for a CSV file that a spreadsheet program shows and does not run.
+
+    OWASP: CSV injection. What begins like a formula, also behind spaces, gets an apostrophe in front.
+    """
+    return f"'{cell}" if cell.lstrip(" \u3000").startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
 
 
 def read_list_of_words(text: str) -> list[str]:

@@ -31,6 +31,7 @@ _GROUPS = {
     "knowledge": ("nuanye.commands.knowledge", "app", "政策知识库 · policy knowledge"),
     "models": ("nuanye.commands.models", "app", "语音模型 · speech models"),
     "register": ("nuanye.commands.register", "app", "失业登记名册 · the register of unemployed people"),
+    "report": ("nuanye.commands.report", "app", "月报 · what a month came to"),
     "resident": ("nuanye.commands.resident", "resident", "模拟接听的居民 · synthetic residents"),
     "results": ("nuanye.commands.results", "app", "结果队列 · the results queue"),
     "retention": ("nuanye.commands.retention", "app", "保存期限 · how long things are kept"),

@@ -23,7 +23,6 @@ app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "时间", "渠道", "任务编号", "任务名称", "呼叫编号", "规则", "说明", "允许", "当日", "近7天", "近30天",
     "最早可再联系", "通话结果",
@@ -52,9 +51,11 @@ def proof(
     if as_json:
         print_json(found)
     elif as_csv:
+        from casework.cells import neutral
+
         writer = csv.writer(sys.stdout)
         writer.writerow(_COLUMNS)
-        writer.writerows([_safe(cell) for cell in row] for row in _rows(found))
+        writer.writerows([neutral(cell) for cell in row] for row in _rows(found))
     else:
         _show(found)
 
@@ -115,11 +116,6 @@ def _rows(found: ContactProof) -> list[list[str]]:
         ]
         for each in found.contacts
     ]
-
-
-def _safe(cell: str) -> str:
-    """Keep a spreadsheet from running what somebody typed as a campaign's name."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _show(found: ContactProof) -> None:

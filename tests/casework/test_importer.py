@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from casework.cells import neutral
 from casework.importer import MAX_BYTES, MAX_ROWS, ImportedList, read_list
 from casework.types import Contact
 from core.errors import BadInput, NuanyeError, TooLarge
@@ -186,3 +187,13 @@ def test_any_cells_give_contacts_with_usable_values(rows: list[list[str]]) -> No
     for contact in found.contacts:
         assert contact.name.strip() == contact.name != ""
         assert contact.address.isdigit() or contact.address.lower().startswith("sip")
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+86", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "\u3000@x", '=HYPERLINK("x")']
+)
+def test_a_cell_that_would_run_is_shown_instead(cell: str) -> None:
+    """Whatever a spreadsheet would take for a formula gets an apostrophe; other cells stay."""
+    assert neutral(cell) == f"'{cell}"
+    assert neutral("天河区") == "天河区"
+    assert neutral("a=b") == "a=b"
