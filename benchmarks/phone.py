@@ -20,13 +20,13 @@ from redis.asyncio import Redis
 
 from casework.store import Store, open_store
 from casework.types import CallRecord
-from core.codec import to_plain
 from core.settings import Settings, load_settings
 from core.streams import RESULTS_STREAM, newest_entry
 from core.types import Result
 from nuanye.demonstration import installation, results_of_campaign
 from nuanye.showcase import ReadyResident, campaign, residents
 from voice.lab.legs import read_legs, reply_gaps, stop_times, stretches
+from voice.lab.report import compare
 from voice.resident.persona import PEOPLE
 
 GAP_P50_MS = 2500
@@ -61,7 +61,7 @@ def measure(person: ReadyResident, result: Result, record: CallRecord, settings:
     return Measured(
         person.persona.user,
         result.disposition or "",
-        tuple(differences(person, result)),
+        differences(person, record),
         round((record.ended_at - record.started_at).total_seconds(), 1),
         tuple(gaps),
         tuple(stops),
@@ -69,14 +69,12 @@ def measure(person: ReadyResident, result: Result, record: CallRecord, settings:
     )
 
 
-def differences(person: ReadyResident, result: Result) -> list[str]:
+def differences(person: ReadyResident, record: CallRecord) -> tuple[str, ...]:
     """Name what is not as the resident's file promises."""
-    wrong = [] if result.disposition == person.expected else [f"disposition: not {person.expected}"]
-    for name, value in person.persona.expect.fields.items():
-        found = to_plain(result.fields[name].value) if name in result.fields else None
-        if found != value:
-            wrong.append(f"{name}: {found!r} instead of {value!r}")
-    return wrong
+    _, wrong = compare(person.persona.expect, record)
+    if record.disposition == person.expected:
+        return wrong
+    return (f"disposition: not {person.expected}", *wrong)
 
 
 async def call_all(settings: Settings, names: Sequence[str]) -> list[Measured]:

@@ -19,7 +19,7 @@ from core.secret import load_secret
 from core.settings import Settings
 from core.streams import CALLS_STREAM, RedisStreamQueue
 from core.tasks import end_tasks
-from core.types import CallTask, Result
+from core.types import CallTask
 from voice.accounting import Accounting
 from voice.assembly import phone_door
 from voice.engines.told import ToldRecognizer
@@ -28,6 +28,7 @@ from voice.lab.leaks import Ground
 from voice.lab.reading import called
 from voice.lab.report import Called, Leaks
 from voice.lab.street import Conditions
+from voice.lab.witness import Witness
 from voice.resident.persona import Persona
 from voice.session import CallSession, Equipment
 from voice.spool import Spool
@@ -64,24 +65,6 @@ class Plan:
     def level(self, persona: Persona) -> str:
         """How the bot hears this resident."""
         return "audio" if self.engine != TEXT and persona.variety in self.hears else TEXT
-
-
-class _Witness:
-    """``casework.interfaces.CallLedger`` in front of the store: shows each call once it is stored."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.records: asyncio.Queue[CallRecord] = asyncio.Queue()
-
-    async def begin_attempt(self, task: CallTask, worker: str, *, lease_ms: int) -> bool:
-        return await self._store.begin_attempt(task, worker, lease_ms=lease_ms)
-
-    async def extend_lease(self, call_id: str, worker: str, *, lease_ms: int) -> None:
-        await self._store.extend_lease(call_id, worker, lease_ms=lease_ms)
-
-    async def save_call(self, record: CallRecord, result: Result) -> None:
-        await self._store.save_call(record, result)
-        self.records.put_nowait(record)
 
 
 async def run_calls(plan: Plan, settings: Settings, progress: Progress) -> tuple[list[Called], Leaks]:
@@ -136,12 +119,13 @@ class _Desk:
         self._store = store
         self._queue = queue
         self._street = street
+        self._records: asyncio.Queue[CallRecord] = asyncio.Queue()
 
     async def work(
         self, equipment: Equipment, settings: Settings, contacts: Sequence[Contact], progress: Progress
     ) -> list[Called]:
         """Call everybody in ``contacts``."""
-        witness = _Witness(self._store)
+        witness = Witness(self._store, self._records.put_nowait)
         spool = Spool(settings.data_dir / "spool", Vault(load_secret(settings)))
         worker = Worker(
             self._queue,
@@ -157,7 +141,7 @@ class _Desk:
         feeding = asyncio.create_task(self._feed(len(contacts)))
         try:
             return [
-                await self._collect(witness, feeding, done, len(contacts), progress)
+                await self._collect(feeding, done, len(contacts), progress)
                 for done in range(1, len(contacts) + 1)
             ]
         finally:
@@ -186,10 +170,8 @@ class _Desk:
                 handed += 1
             await asyncio.sleep(_SPACING_S)
 
-    async def _collect(
-        self, witness: _Witness, feeding: asyncio.Task[None], done: int, of: int, progress: Progress
-    ) -> Called:
-        waiting = asyncio.create_task(witness.records.get())
+    async def _collect(self, feeding: asyncio.Task[None], done: int, of: int, progress: Progress) -> Called:
+        waiting = asyncio.create_task(self._records.get())
         await asyncio.wait({waiting, feeding}, return_when=asyncio.FIRST_COMPLETED)
         if feeding.done() and feeding.exception() is not None:
             waiting.cancel()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from casework.types import CallRecord
+from core.types import Utterance
 from voice.lab.callees import Callee
 from voice.lab.legs import read_legs, stretches
 from voice.lab.measures import Measured, Program, SaidLine, measure, offset_between
@@ -13,6 +14,8 @@ from voice.lab.report import Called, compare
 
 # What is said at the very end may fade out after the recorders stopped.
 _SHORTEST_BYTES = 1_000
+_WHO = {"bot": "bot", "resident": "bot heard"}
+_BROKEN_OFF = " [broken off]"
 
 
 def called(callee: Callee, record: CallRecord, folder: Path, level: str) -> Called:
@@ -54,12 +57,24 @@ def _measured(callee: Callee, record: CallRecord, own: Path | None) -> Measured:
         SaidLine(item.kind, max(0, item.start_ms - callee.origin_ms), max(0, item.end_ms - callee.origin_ms))
         for item in callee.visit.lines
     ]
+    _write_transcript(callee, moved)
     return measure(
         lines,
         stretches(resident_leg, rate_hz),
         stretches(bot_leg, rate_hz),
         Program(moved, tuple(record.detail.get("turn_gaps", ()))),
     )
+
+
+def _write_transcript(callee: Callee, utterances: tuple[Utterance, ...]) -> None:
+    """Write what was said and what was heard of it, in the time of the resident's recording."""
+    rows = [
+        (item.start_ms, _WHO[item.speaker], item.text + _BROKEN_OFF * item.interrupted) for item in utterances
+    ]
+    for line in callee.visit.lines if callee.visit is not None else ():
+        rows.append((max(0, line.start_ms - callee.origin_ms), f"resident says ({line.kind})", line.text))
+    text = "".join(f"{start / 1000:7.2f}  {who}: {said}\n" for start, who, said in sorted(rows))
+    callee.handset.with_suffix("").with_suffix(".txt").write_text(text, encoding="utf-8")
 
 
 def _sounds(path: Path) -> bool:
