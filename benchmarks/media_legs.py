@@ -39,10 +39,10 @@ async def speech() -> list[AudioFrame]:
     return list(await make_speech(load_settings(os.environ)).render(SENTENCE))
 
 
-async def listen(call: Call, frames: list[AudioFrame]) -> int:
+async def listen(call: Call, frames: list[AudioFrame], activity: SileroVad) -> int:
     """Judge what comes back for as long as the call lasts; return how many frames came."""
     turns = TurnTaker(EndpointRules(), load_words(), barge_in_ms=160, silence_ms=8000)
-    activity, heard = SileroVad(), 0
+    heard = 0
 
     async def talk() -> None:
         while True:
@@ -75,7 +75,7 @@ async def calls(stack: AsyncExitStack, ours: SipTransport, where: str, legs: int
 
 async def run(legs: int, seconds: float) -> dict[str, Any]:
     """Hold the legs and return the share of a core that they took."""
-    frames = await speech()
+    frames, activities = await speech(), [SileroVad() for _ in range(legs)]
     with tempfile.TemporaryDirectory() as folder:
         async with (
             sipp_echo(Path(folder)) as where,
@@ -83,7 +83,10 @@ async def run(legs: int, seconds: float) -> dict[str, Any]:
             AsyncExitStack() as stack,
         ):
             held = [call async for call in calls(stack, ours, where, legs)]
-            listening = [asyncio.create_task(listen(call, frames)) for call in held]
+            listening = [
+                asyncio.create_task(listen(call, frames, activity))
+                for call, activity in zip(held, activities, strict=True)
+            ]
             await asyncio.sleep(_SETTLE_S)
             before, began = resource.getrusage(resource.RUSAGE_SELF), asyncio.get_running_loop().time()
             for call in held:

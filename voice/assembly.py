@@ -17,6 +17,7 @@ from core.settings import Settings
 from core.types import AudioFrame, CallTask
 from voice.clauses import split_clauses
 from voice.endings_fit import words_with_endings
+from voice.engines import vad
 from voice.engines.factory import make_recognizer, make_speech
 from voice.engines.scripted import silence
 from voice.engines.vad import SileroVad
@@ -113,6 +114,7 @@ async def phone_door(
     )
     words = await asyncio.to_thread(words_with_endings, settings.cache)
     speaker = Speaker(prompts, words, settings.agency_name, settings.hotline)
+    await asyncio.to_thread(vad.prepare, settings.voice_lines)
     await warm_up(ears)
     async with aiohttp.ClientSession() as http, SipTransport(SipOptions.from_settings(settings)) as sip:
         limits = limits_from(settings)

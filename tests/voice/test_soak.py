@@ -25,7 +25,9 @@ def short_talk(turn: Turn) -> Answer:
 async def test_calls_to_sipp_leave_nothing_behind(settings: Settings, tmp_path: Path) -> None:
     """Six lines for eight seconds: every call is stored with its end; no task, socket or attempt is left."""
     async with sipp_echo(tmp_path) as where:
-        found = await soak(SoakPlan(where, lines=6, seconds=8.0), settings, dialogue=ScriptedDialogue(short_talk))
+        found = await soak(
+            SoakPlan(where, lines=6, seconds=8.0), settings, dialogue=ScriptedDialogue(short_talk)
+        )
 
     assert found["leaks"] == {"tasks": 0, "sockets": 0, "attempts": 0}
     assert found["most_at_once"] == 6

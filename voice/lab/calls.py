@@ -22,6 +22,7 @@ from core.tasks import end_tasks
 from core.types import CallTask
 from voice.accounting import Accounting
 from voice.assembly import phone_door
+from voice.engines import vad
 from voice.engines.told import ToldRecognizer
 from voice.lab.callees import Callee, Callees
 from voice.lab.leaks import Ground
@@ -92,6 +93,7 @@ async def _place_all(plan: Plan, settings: Settings, progress: Progress) -> tupl
     ]
     street = Callees(callees, settings, plan.conditions, seed=plan.seed)
     await street.prepare()
+    await asyncio.to_thread(vad.prepare, 2 * plan.parallel)  # both ends listen
     async with (
         Redis.from_url(settings.redis) as redis,
         await open_store(settings) as store,
