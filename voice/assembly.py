@@ -77,8 +77,9 @@ class Speaker:
         await self.prompts.prefetch(fixed_sentences({**self._known, "name": task.callee.name}, only="name"))
 
 
-async def warm_up(recognizer: Recognizer) -> None:
-    """Recognise a second of silence: the first use of a model is its slowest."""
+async def warm_up(recognizer: Recognizer, *, lines: int) -> None:
+    """Recognise a second of silence, for the first use of a model is slow; load detectors."""
+    await asyncio.to_thread(vad.prepare, lines)
 
     async def quiet() -> AsyncIterator[AudioFrame]:
         for at_ms in range(0, _WARM_UP_MS, FRAME_MS):
@@ -114,8 +115,7 @@ async def phone_door(
     )
     words = await asyncio.to_thread(words_with_endings, settings.cache)
     speaker = Speaker(prompts, words, settings.agency_name, settings.hotline)
-    await asyncio.to_thread(vad.prepare, settings.voice_lines)
-    await warm_up(ears)
+    await warm_up(ears, lines=settings.voice_lines)
     async with aiohttp.ClientSession() as http, SipTransport(SipOptions.from_settings(settings)) as sip:
         limits = limits_from(settings)
         yield (
