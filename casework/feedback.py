@@ -7,6 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from casework import schema
+from casework.cases.opening import on_feedback
 from casework.repository import Repository
 from core.errors import BadInput
 from core.types import Feedback, FeedbackOutcome
@@ -46,7 +47,10 @@ class Feedbacks(Repository):
         async with self._db.write() as connection:
             if (await connection.execute(known)).scalar() is None:
                 raise BadInput("feedback is about a result that is not here")
-            return await self._db.insert_once(connection, schema.feedback, row)
+            stored = await self._db.insert_once(connection, schema.feedback, row)
+            if stored:
+                await on_feedback(connection, feedback, str(row["note_sealed"]) if feedback.note else "")
+            return stored
 
     async def feedback_of(self, result_id: str) -> tuple[Feedback, ...]:
         """Return the answers to a result, oldest first."""

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import schema
+from casework.cases.opening import on_result
 from casework.database import Database
 from casework.vault import Vault
 from core.clock import Clock
@@ -37,7 +38,7 @@ class Repository:
         }
 
     async def _put_result(self, connection: AsyncConnection, result: Result) -> bool:
-        """Insert the result, its outbox row and its intention; ``False`` when it is already there."""
+        """Insert the result and what follows from it (outbox, intention, case); ``False``: it is there."""
         now = self._clock.now()
         stored = await self._db.insert_once(
             connection,
@@ -59,6 +60,7 @@ class Repository:
         await connection.execute(schema.outbox.insert().values(result_id=result.result_id, created_at=now))
         if "wanted_jobs" in result.fields:
             await self._put_intention(connection, result)
+        await on_result(self._db, connection, result, now)
         return True
 
     async def _put_intention(self, connection: AsyncConnection, result: Result) -> None:

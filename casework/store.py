@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from casework import schema
 from casework.audiences import Audiences
+from casework.cases.store import Cases
 from casework.database import Database, database_file
 from casework.handout import Handout
 from casework.handover.store import Handovers
@@ -29,7 +30,7 @@ from core.settings import Settings
 Part = TypeVar("Part", bound=Repository)
 
 
-class Store(Handout, Outbox, Reading, Audiences, Proof, Register, Staff, Handovers, AccessLog):
+class Store(Cases, Handout, Outbox, Reading, Audiences, Proof, Register, Staff, Handovers, AccessLog):
     """Everything casework keeps, by topic: see the base classes.
 
     Satisfies ``CallLedger`` and ``ResultLedger``. Use as an async context manager or ``close``.

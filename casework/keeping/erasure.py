@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import schema
+from casework.cases.tables import cases, check_ins, events
+from casework.cases.types import CaseState
 from casework.handover.tables import handovers, lines
 from casework.keeping.blank import blank_record, blank_result
 from casework.repository import Repository
@@ -172,7 +174,23 @@ class Erasure(Repository):
             counts[name] = int((await connection.execute(statement)).rowcount)
         talks = sa.select(handovers.c.id).where(handovers.c.conversation_id.in_(subjects))
         await connection.execute(lines.delete().where(lines.c.handover_id.in_(talks)))
-        return counts
+        return counts | await self._cases(connection, found)
+
+    async def _cases(self, connection: AsyncConnection, found: Erased) -> dict[str, int]:
+        """Cases are closed and say no more than that there was one."""
+        mine = cases.c.subject.in_(found.subjects)
+        notes = events.c.case_id.in_(sa.select(cases.c.id).where(mine))
+        await connection.execute(events.update().where(notes).values(note_sealed=""))
+        still_open = cases.update().where(mine, cases.c.state == CaseState.OPEN)
+        closed = {"state": CaseState.CLOSED, "outcome": ERASED, "closed_at": self._clock.now()}
+        await connection.execute(still_open.values(**closed))
+        nobody = {"subject": f"{ERASED}:{found.person_print}", "street": "", "reasons": ""}
+        blanked = await connection.execute(cases.update().where(mine).values(**nobody))
+        asked = check_ins.delete().where(check_ins.c.person_id.in_(found.subjects))
+        return {
+            "cases": int(blanked.rowcount),
+            "check_ins": int((await connection.execute(asked)).rowcount),
+        }
 
     def _statements(self, found: Erased) -> dict[str, Any]:
         persons, listed = schema.persons, schema.do_not_call
