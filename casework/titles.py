@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from casework.cases.types import EventKind
 from casework.permission import Rule
+from core.types import FeedbackOutcome
 
 RULES: dict[Rule, str] = {
     Rule.ALLOWED: "允许",
@@ -20,3 +22,33 @@ RULES: dict[Rule, str] = {
 }
 
 LISTS = {"spoken": "电话中口头提出", "typed": "聊天中提出", "staff": "工作人员登记"}
+
+OUTCOMES: dict[str, str] = {
+    FeedbackOutcome.REVIEWED: "已查看",
+    FeedbackOutcome.CONTACTED: "已联系",
+    FeedbackOutcome.OFFERED: "已提供岗位或培训",
+    FeedbackOutcome.PLACED: "已就业",
+    FeedbackOutcome.REFUSED: "不需要帮助",
+    FeedbackOutcome.NOT_FOUND: "联系不上",
+    "erased": "资料已删除",
+}
+
+LEVELS = ("街道", "区", "市")
+
+CASE_REASONS = {
+    "crisis": "说到轻生",
+    "hardship_signal": "有困难情形",
+    "human_requested": "要求人工",
+    "asked_human": "要求人工",
+    "complaint": "有投诉",
+    "training_wish": "想参加培训",
+    "lost_work": "又失业了",
+}
+
+CASE_EVENTS: dict[EventKind, str] = {
+    EventKind.OPENED: "立案",
+    EventKind.SIGNAL: "又有信号",
+    EventKind.FEEDBACK: "反馈",
+    EventKind.ESCALATED: "逾期上报",
+    EventKind.CLOSED: "结案",
+}

@@ -20,6 +20,7 @@ _GROUPS = {
     "backup": ("nuanye.commands.backup", "app", "备份与恢复 · backups"),
     "call": ("nuanye.commands.call", "call", "呼叫一个 SIP 话机 · call a softphone"),
     "campaign": ("nuanye.commands.campaign", "app", "外呼任务 · call a list of people"),
+    "cases": ("nuanye.commands.cases", "app", "帮扶个案 · who needs help, and what was done"),
     "contacts": ("nuanye.commands.contacts", "app", "联系次数与凭证 · the contact budget and its proof"),
     "db": ("nuanye.commands.db", "app", "数据库升级 · the database's schema"),
     "demo": ("nuanye.commands.demo", "demo", "演示并自检全流程 · one chat, one intention, one call"),

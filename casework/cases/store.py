@@ -15,19 +15,21 @@ from casework.cases import rules
 from casework.cases.opening import add_event
 from casework.cases.tables import cases, check_ins, events
 from casework.cases.types import Case, CaseEvent, CaseFilter, CasePage, CaseState, EventKind
+from casework.feedback import Feedbacks
 from casework.plans import CampaignPlan
 from casework.tasks import Tasks
 from casework.types import Campaign, CampaignState, Contact
 from core.clock import CHINA
 from core.codec import from_json, to_json
 from core.errors import BadInput
-from core.types import Result
+from core.ids import new_id
+from core.types import Feedback, FeedbackOutcome, Result
 
 _MAX_PAGE = 200
 _AT_ONCE = 500
 
 
-class Cases(Campaigns, Tasks):
+class Cases(Campaigns, Tasks, Feedbacks):
     """发现—服务—跟踪—反馈: the last three."""
 
     async def list_cases(self, wanted: CaseFilter, limit: int = 50, after: str = "") -> CasePage:
@@ -78,6 +80,30 @@ class Cases(Campaigns, Tasks):
             )
             for row in rows
         )
+
+    async def answer_case(
+        self, case_id: str, outcome: FeedbackOutcome, *, by: str, note: str = "", feedback_id: str = ""
+    ) -> Case:
+        """Store what staff did about a case, as an answer to its latest result; return the case after it.
+
+        A repeat with the same ``feedback_id`` changes nothing. Raises ``BadInput``.
+        """
+        query = (
+            sa.select(events.c.result_id)
+            .where(events.c.case_id == case_id, events.c.result_id != "")
+            .order_by(events.c.number.desc())
+            .limit(1)
+        )
+        async with self._db.read() as connection:
+            about = (await connection.execute(query)).scalar()
+        if about is None:
+            raise BadInput("no case with this id", hint="nuanye cases list shows them")
+        now = self._clock.now()
+        await self.save_feedback(Feedback(feedback_id or new_id("fb"), about, outcome, by, now, note))
+        case = await self.get_case(case_id)
+        if case is None:
+            raise BadInput("the case was erased meanwhile")
+        return case
 
     async def raise_overdue(self, fence: int) -> tuple[Case, ...]:
         """Put overdue cases one level up, each once per due date; return them as they are now."""
