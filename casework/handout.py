@@ -138,14 +138,17 @@ class Handout(Upkeep):
 
     async def _pacer(self, connection: AsyncConnection, now: datetime) -> Pacer:
         attempts = schema.attempts.c
-        columns = (attempts.campaign_id, attempts.caller, attempts.queued_at)
-        recent = attempts.queued_at > now - MAX_RATE_WINDOW
-        busy = sa.select(*columns).where(attempts.state.in_(IN_CONTACT))
-        over = sa.select(*columns).where(recent, attempts.state == AttemptState.ENDED)
+        columns = (attempts.campaign_id, attempts.caller, attempts.queued_at, attempts.state)
+        busy = (await connection.execute(sa.select(*columns).where(attempts.state.in_(IN_CONTACT)))).all()
+        # Which of the recent ones are over is seen here: with the state in the query SQLite would walk
+        # through everything that ever ended.
+        recent = await connection.execute(
+            sa.select(*columns).where(attempts.queued_at > now - MAX_RATE_WINDOW)
+        )
+        over = [row for row in recent if row.state == AttemptState.ENDED]
         placed = [
-            Placed(row.campaign_id, row.caller, row.queued_at or now, is_busy)
-            for query, is_busy in ((busy, True), (over, False))
-            for row in await connection.execute(query)
+            Placed(row.campaign_id, row.caller, row.queued_at or now, row.state in IN_CONTACT)
+            for row in (*busy, *over)
         ]
         return Pacer(await self._line_limits(connection), placed, now)
 
@@ -222,7 +225,7 @@ def _due(key: _Key, now: datetime, most: int) -> Any:
             attempts.c.district == key[1],
             attempts.c.due_at <= now,
         )
-        .order_by(attempts.c.due_at, attempts.c.id)
+        .order_by(attempts.c.due_at)  # as the index has them: a whole district may be due at the same moment
         .limit(most)
         .with_for_update(of=attempts, skip_locked=True)
     )

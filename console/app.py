@@ -19,7 +19,7 @@ from console.live import Hub
 from console.sessions import EndedSessions, cookie_storage
 from console.texts import load_texts
 from console.throttle import LoginThrottle
-from console.views import audio, calls, handovers, intentions, system
+from console.views import audio, calls, cases, handovers, intentions, system
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError
 from core.ids import mask_phone
@@ -57,7 +57,7 @@ def create_app(
     )
     app[audio.PLAYBACKS] = audio.Playbacks(ticking)
     _set_up_templates(app)
-    for part in (auth, calls, audio, intentions, handovers, system):
+    for part in (auth, calls, audio, intentions, handovers, cases, system):
         app.add_routes(part.routes())
     if STATIC_DIR.is_dir():
         app.router.add_static("/static/", STATIC_DIR)

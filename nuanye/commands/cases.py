@@ -27,10 +27,9 @@ _NONE = "nuanye cases list shows them"
 
 @app.command("list")
 def list_cases(
-    state: Annotated[str, typer.Option(help="open、closed 或 all · which state")] = "open",
+    state: Annotated[str, typer.Option(help="open、overdue（逾期）、closed 或 all · which")] = "open",
     district: Annotated[str, typer.Option(help="只看一个区 · one district")] = "",
     street: Annotated[str, typer.Option(help="只看一个街道 · one street")] = "",
-    overdue: Annotated[bool, typer.Option("--overdue", help="只看逾期 · only overdue ones")] = False,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=200, help="最多几条 · at most")] = 50,
     after: Annotated[str, typer.Option(help="从哪个个案之后 · go on after this case")] = "",
     as_json: AsJson = False,
@@ -39,10 +38,11 @@ def list_cases(
     from casework.cases.types import CaseFilter, CasePage, CaseState
     from core.clock import SystemClock
 
-    if state not in ("open", "closed", "all"):
-        raise BadInput("--state: must be open, closed or all")
+    if state not in ("open", "overdue", "closed", "all"):
+        raise BadInput("--state: must be open, overdue, closed or all")
     now = SystemClock().now()
-    wanted = CaseFilter(None if state == "all" else CaseState(state), district, street, now if overdue else None)
+    chosen = CaseState(state) if state in ("open", "closed") else None
+    wanted = CaseFilter(chosen, district, street, now if state == "overdue" else None)
 
     async def work(store: Store) -> CasePage:
         return await store.list_cases(wanted, count, after)
@@ -73,7 +73,9 @@ def show(case_id: CaseId, as_json: AsJson = False) -> None:
         return
     print(_line(case, SystemClock().now()))
     for event in timeline:
-        said = "  ".join(filter(None, (OUTCOMES.get(event.outcome, event.outcome), event.by, event.result_id)))
+        said = "  ".join(
+            filter(None, (OUTCOMES.get(event.outcome, event.outcome), event.by, event.result_id))
+        )
         print(f"  {_time(event.at)}  {CASE_EVENTS[event.kind]}  {said}")
         if event.note:
             print(f"      {event.note}")
@@ -90,7 +92,6 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """登记做了什么；placed、refused、not_found 结案。"""
-    from casework.cases.types import Case
     from core.types import FeedbackOutcome
 
     if outcome not in {each.value for each in FeedbackOutcome}:

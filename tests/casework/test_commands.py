@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -418,3 +419,29 @@ def test_a_list_starts_under_a_plan_with_its_variables(run: Run, tmp_path: Path,
     assert (started["name"], started["ignored_columns"]) == ("二期", ["喜好"])
     shown = _json(run, "campaign", "show", started["campaign_id"], "--json")
     assert shown["campaign"]["plan"]["priority"] == 8
+
+
+def test_a_case_from_the_list_to_its_outcome(run: Run, settings: Settings) -> None:
+    """list, show, answer twice; the second answer closes it."""
+
+    async def prepare() -> None:
+        async with await open_store(settings) as store:
+            now = datetime.now(UTC)
+            await store.save_result(replace(intention("web_1", now), needs_review=("complaint",)))
+
+    asyncio.run(prepare())
+    (case,) = _json(run, "cases", "list", "--json")["cases"]
+    assert (case["district"], case["reasons"], case["state"]) == ("天河区", ["complaint"], "open")
+    assert _json(run, "cases", "list", "--state", "overdue", "--json")["cases"] == []
+    assert "有投诉" in run("cases", "list")[1]
+    assert _json(run, "cases", "answer", case["case_id"], "contacted", "--json")["state"] == "open"
+    closed = _json(run, "cases", "answer", case["case_id"], "placed", "--note", "已上岗", "--json")
+    assert (closed["state"], closed["outcome"]) == ("closed", "placed")
+    shown = _json(run, "cases", "show", case["case_id"], "--json")["timeline"]
+    assert [event["kind"] for event in shown] == ["opened", "feedback", "feedback", "closed"]
+    out = run("cases", "show", case["case_id"])[1]
+    assert "已上岗" in out
+    assert "结案" in out
+    for arguments in (("show", "cas_none"), ("answer", "cas_none", "placed"), ("list", "--state", "odd")):
+        assert run("cases", *arguments)[0] == 1
+    assert run("cases", "answer", case["case_id"], "forgotten")[0] == 1
