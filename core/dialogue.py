@@ -62,8 +62,11 @@ def _parse(body: bytes) -> Answer:
 class ScriptedDialogue:
     """A dialogue whose answers a test writes down; remembers the turns it was given."""
 
-    def __init__(self, script: Callable[[Turn], Answer]) -> None:
+    def __init__(
+        self, script: Callable[[Turn], Answer], foresee: Callable[[Turn], Answer] | None = None
+    ) -> None:
         self._script = script
+        self._foresee = foresee
         self.turns: list[Turn] = []
         self.prepared: list[Turn] = []
 
@@ -73,6 +76,8 @@ class ScriptedDialogue:
         return self._script(turn)
 
     async def prepare(self, turn: Turn) -> Answer:
-        """Answer from the script without counting the turn."""
+        """Answer from ``foresee``; the script goes on only with turns in earnest."""
         self.prepared.append(turn)
-        return self._script(turn)
+        if self._foresee is None:
+            raise DialogueUnavailable("this script foresees nothing")
+        return self._foresee(turn)

@@ -51,7 +51,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         async def status() -> dict[str, int]:
             return {"lines_total": settings.voice_lines, "lines_free": worker.lines_free}
 
-        rendering = asyncio.create_task(speaker.prefetch_fixed())
+        async def render_ahead() -> None:
+            await speaker.prefetch_fixed()
+            await speaker.prefetch_policies(lambda: worker.lines_free == settings.voice_lines, SystemClock())
+
+        rendering = asyncio.create_task(render_ahead())
         beating = asyncio.create_task(beat(redis, f"nuanye:alive:voice:{name}", status, stop))
         _LOG.info("started", worker=name, lines=settings.voice_lines)
         try:

@@ -21,7 +21,7 @@ from voice.engines import vad
 from voice.engines.factory import make_recognizer, make_speech
 from voice.engines.scripted import silence
 from voice.engines.vad import SileroVad
-from voice.fixed import fixed_sentences
+from voice.fixed import fixed_sentences, policy_sentences
 from voice.interfaces import FRAME_MS, CallTransport, Recognizer
 from voice.limits import SessionLimits
 from voice.prompts import PromptCache, pieces, recording_name
@@ -34,6 +34,7 @@ _LOG = get_log("voice")
 # The transport ends an unanswered call first and knows why; ours is for one that does not.
 _RING_MARGIN_MS = 5_000
 _WARM_UP_MS = 1_000
+_BUSY_MS = 1_000
 
 
 def limits_from(settings: Settings) -> SessionLimits:
@@ -71,6 +72,16 @@ class Speaker:
         texts = [*self._words.emergency.values(), *fixed_sentences(self._known)]
         rendered = await self.prompts.prefetch(texts)
         _LOG.info("prompts_ready", sentences=len(texts), rendered=rendered)
+
+    async def prefetch_policies(self, idle: Callable[[], bool], clock: Clock) -> None:
+        """Render the policy answers while ``idle``; a call that needs the voice comes first."""
+
+        async def turn() -> None:
+            while not idle():
+                await clock.sleep_ms(_BUSY_MS)
+
+        rendered = await self.prompts.prefetch(policy_sentences(), before_each=turn)
+        _LOG.info("policy_prompts_ready", rendered=rendered)
 
     async def prefetch_for(self, task: CallTask) -> None:
         """Render the sentences with the callee's name while it rings."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.types import CallAction, Reply
+from voice.manner import Manner
 
 # A synthesiser needs whole sentences for its melody; only long ones are cut at a comma.
 LONG_CHARS = 28
@@ -21,6 +22,7 @@ class Clause:
 
     text: str
     protected: bool = False
+    manner: Manner = Manner()
 
 
 def split_clauses(text: str) -> tuple[str, ...]:
@@ -53,8 +55,10 @@ def clauses_of(
 
     A reply that ends the call is protected too: a goodbye answered with "好的" is not cut off.
     """
-    return tuple(
-        Clause(text, reply.protected or reply.call is not CallAction.CONTINUE)
-        for reply in replies
-        for text in split(reply.spoken or reply.text)
-    )
+    clauses: list[Clause] = []
+    for reply in replies:
+        whole = reply.spoken or reply.text
+        manner = Manner.of(whole, reply.pace)
+        protected = reply.protected or reply.call is not CallAction.CONTINUE
+        clauses += [Clause(text, protected, manner) for text in split(whole)]
+    return tuple(clauses)

@@ -19,7 +19,7 @@ from voice.hearing import Ear
 from voice.inputs import Farewell, Gone, Input
 from voice.interfaces import Call
 from voice.limits import SessionLimits
-from voice.notes import CallNotes, EndedBy, TurnGap
+from voice.notes import Asked, CallNotes, EndedBy
 from voice.opening import Opening
 from voice.perceptions import Dismissed, Guess, Heard, Key, Perception, Quiet, Unclear
 from voice.speaking import Mouth, Spoken
@@ -52,16 +52,6 @@ class Parts:
     split: Callable[[str], tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """When a turn was sent, and what it was made from."""
-
-    message_id: str
-    at_ms: int
-    answered_ms: int
-    heard: Heard | None
-
-
 class Conversation:
     """Runs from the answer to the last word. ``notes`` receives everything that happens."""
 
@@ -70,7 +60,7 @@ class Conversation:
         self._notes = notes
         self._origin_ms = origin_ms
         self._count = 0
-        self._asked = _Asked("", 0, 0, None)
+        self._asked = Asked("", 0, 0, None)
         self._foresight = Foresight(parts.dialogue, parts.mouth, parts.split)
 
     def _now(self) -> int:
@@ -198,9 +188,10 @@ class Conversation:
         if answer is None:
             await self._farewell(Farewell("dialogue_down", EndedBy.FAULT, "dialogue"))
             return None
-        self._asked = _Asked(message_id, asked_ms, self._now(), heard)
+        self._asked = Asked(message_id, asked_ms, self._now(), heard)
         self._notes.state = answer.state
         name = self._notes.task.callee.name
+        self._expect(answer.state.open_question)
         self._parts.ear.hints = self._parts.words.hints_for(answer.state.open_question, name)
         return answer
 
@@ -215,6 +206,12 @@ class Conversation:
             metadata=metadata,
         )
 
+    def _expect(self, question: str) -> None:
+        """Prepare what follows the usual answer, while our question is still being said."""
+        likely = self._parts.words.likely.get(question)
+        if likely:
+            self._foresight.prepare(self._turn(f"m{self._count + 1}", TurnEvent.UTTERANCE, likely, {}))
+
     async def _answer(self, turn: Turn) -> Answer | None:
         """Ask the core, twice when it stumbles: the same message id makes that harmless."""
         for patience in (self._parts.limits.dialogue_retry_ms, 0):
@@ -226,7 +223,7 @@ class Conversation:
             await self._parts.clock.sleep_ms(patience)
         return None
 
-    async def _say(self, clauses: tuple[Clause, ...], asked: _Asked | None) -> Spoken:
+    async def _say(self, clauses: tuple[Clause, ...], asked: Asked | None) -> Spoken:
         spoken = await self._parts.mouth.say(clauses, hold=lambda: self._parts.ear.talking)
         self._parts.ear.listen(self._now())
         if spoken.text:
@@ -240,7 +237,7 @@ class Conversation:
             )
             self._notes.heard(said)
             if asked is not None and asked.heard is not None:
-                self._notes.gaps.append(_gap(asked, asked.heard, spoken.start_ms))
+                self._notes.gaps.append(asked.gap(asked.heard, spoken.start_ms))
         return spoken
 
     async def _acted(self, replies: tuple[Reply, ...]) -> bool:
@@ -282,13 +279,3 @@ def _missed(spoken: Spoken) -> dict[str, str]:
     """What the core must know that it said in vain."""
     unheard = "".join(clause.text for clause in spoken.unsaid)
     return {"unheard": unheard} if unheard else {}
-
-
-def _gap(asked: _Asked, heard: Heard, first_audio_ms: int) -> TurnGap:
-    return TurnGap(
-        total_ms=max(0, first_audio_ms - heard.end_ms),
-        endpoint_ms=max(0, heard.decided_ms - heard.end_ms),
-        recognition_ms=max(0, heard.ready_ms - heard.decided_ms),
-        dialogue_ms=max(0, asked.answered_ms - asked.at_ms),
-        synthesis_ms=max(0, first_audio_ms - asked.answered_ms),
-    )

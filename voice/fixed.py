@@ -12,7 +12,9 @@ import yaml
 from core.errors import ConfigError
 from voice.prompts import pieces
 
-DOMAIN = Path(__file__).resolve().parent.parent / "dialogues" / "domain"
+_ROOT = Path(__file__).resolve().parent.parent
+DOMAIN = _ROOT / "dialogues" / "domain"
+POLICIES = _ROOT / "bot" / "knowledge" / "spoken.yaml"
 
 
 def fixed_sentences(known: Mapping[str, str], *, only: str = "", domain: Path = DOMAIN) -> tuple[str, ...]:
@@ -57,3 +59,17 @@ def _spoken(variants: Any) -> Iterator[str]:
     for_phone = [item for item in listed if item.get("channel") == "phone"]
     for item in for_phone or [item for item in listed if "channel" not in item]:
         yield item["text"]
+
+
+def policy_sentences(path: Path = POLICIES) -> tuple[str, ...]:
+    """Return the spoken policy answers, the most likely sentences of a call that no plan foresees.
+
+    Raises ``ConfigError`` for a file that is no mapping of texts.
+    """
+    try:
+        spoken = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path.name}: cannot be read as YAML ({type(error).__name__})") from error
+    if not isinstance(spoken, dict):
+        raise ConfigError(f"{path.name}: must be a mapping")
+    return tuple(str(text) for text in spoken.values())

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.types import CallEvent, CallTask, ConversationState, Disposition, Utterance
+from voice.perceptions import Heard
 
 
 class EndedBy(StrEnum):
@@ -35,6 +36,26 @@ class TurnGap:
     def other_ms(self) -> int:
         """Everything that is neither waiting for the end of speech nor recognition."""
         return max(0, self.total_ms - self.endpoint_ms - self.recognition_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When a turn was sent, and what it was made from."""
+
+    message_id: str
+    at_ms: int
+    answered_ms: int
+    heard: Heard | None
+
+    def gap(self, heard: Heard, first_audio_ms: int) -> TurnGap:
+        """Account for the pause between the end of speech and our first sound."""
+        return TurnGap(
+            total_ms=max(0, first_audio_ms - heard.end_ms),
+            endpoint_ms=max(0, heard.decided_ms - heard.end_ms),
+            recognition_ms=max(0, heard.ready_ms - heard.decided_ms),
+            dialogue_ms=max(0, self.answered_ms - self.at_ms),
+            synthesis_ms=max(0, first_audio_ms - self.answered_ms),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 import re
 import wave
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,11 +22,16 @@ from core.logs import get_log
 from core.types import AudioFrame
 from voice.engines import pcm
 from voice.interfaces import CALL_RATE_HZ
+from voice.manner import Manner, is_cantonese
 
 _LOG = get_log("voice.prompts")
 # Raise it when rendering changes (levels, trimming, reading rules): old files are then left alone.
 _FORMAT = "1"
 _DIGEST_BYTES = 32
+_PLAIN = Manner()
+_LARGEST_RECORDING = 20_000_000
+_RECORDING_RATES = range(8_000, 192_001)
+_AUDIBLE = 0.001
 _PIECE = re.compile(r"(?:[^，。？！；,?!;\n]|(?<=\d)[,，](?=\d{3}))+(?:(?!(?<=\d),\d{3})[，。？！；,?!;\n])*")
 
 
@@ -61,64 +66,83 @@ class PromptCache:
     """
 
     def __init__(
-        self, engine: Engine, folder: Path, *, recorded: Path | None = None, memory_bytes: int = 32 << 20
+        self,
+        engine: Engine,
+        folder: Path,
+        *,
+        recorded: Path | None = None,
+        cantonese: Engine | None = None,
+        memory_bytes: int = 32 << 20,
     ) -> None:
         self.name = engine.name
         self._engine = engine
+        self._cantonese = cantonese or engine
         self._folder = folder
         self._recorded = recorded
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         self._memory_left = memory_bytes
         self._running: dict[str, asyncio.Task[bytes]] = {}
+        self._unusable: set[str] = set()
 
-    async def speak(self, text: str) -> AsyncIterator[AudioFrame]:
+    async def speak(self, text: str, manner: Manner = _PLAIN) -> AsyncIterator[AudioFrame]:
         """Yield frames; the first clause sounds while later ones are still rendered."""
         at_ms = 0
         human = self._human(text)
+        engine = self._cantonese if manner.cantonese else self._engine
         for piece in (text,) if human is not None else pieces(text):
-            audio = human if human is not None else await self._piece(piece)
+            audio = human if human is not None else await self._piece(piece, engine)
+            if manner.pace != 1.0:
+                audio = pcm.to_pcm(pcm.stretch(pcm.from_pcm(audio), CALL_RATE_HZ, 1 / manner.pace))
             for frame in pcm.to_frames(audio, start_ms=at_ms):
                 yield frame
                 at_ms = frame.at_ms + round(frame.duration_ms)
 
-    async def render(self, text: str) -> Sequence[AudioFrame]:
+    async def render(self, text: str, manner: Manner = _PLAIN) -> Sequence[AudioFrame]:
         """Return all frames of ``text``. Raises ``EngineError``."""
-        return [frame async for frame in self.speak(text)]
+        return [frame async for frame in self.speak(text, manner)]
 
-    async def prefetch(self, texts: Iterable[str]) -> int:
+    async def prefetch(
+        self, texts: Iterable[str], *, before_each: Callable[[], Awaitable[None]] | None = None
+    ) -> int:
         """Make sure that ``texts`` are on disk; return how many clauses had to be rendered.
 
-        A clause that cannot be rendered is logged and left for the call to try again.
+        ``before_each`` is awaited before each rendering: it may wait for calls to end. A clause that
+        cannot be rendered is logged and left for the call to try again.
         """
         rendered = 0
-        for piece in dict.fromkeys(piece for text in texts for piece in pieces(text)):
-            if self._stored(self._key(piece)) is None:
+        for piece, cantonese in dict.fromkeys(
+            (piece, is_cantonese(text)) for text in texts for piece in pieces(text)
+        ):
+            engine = self._cantonese if cantonese else self._engine
+            if self._stored(self._key(piece, engine)) is None:
+                if before_each is not None:
+                    await before_each()
                 try:
-                    await self._piece(piece)
+                    await self._piece(piece, engine)
                 except EngineError as error:
                     _LOG.warning("prefetch_failed", error=str(error), chars=len(piece))
                     continue
                 rendered += 1
         return rendered
 
-    def _key(self, piece: str) -> str:
-        return hashlib.sha256(f"{_FORMAT}\n{self.name}\n{piece}".encode()).hexdigest()
+    def _key(self, piece: str, engine: Engine) -> str:
+        return hashlib.sha256(f"{_FORMAT}\n{engine.name}\n{piece}".encode()).hexdigest()
 
-    async def _piece(self, piece: str) -> bytes:
-        key = self._key(piece)
+    async def _piece(self, piece: str, engine: Engine) -> bytes:
+        key = self._key(piece, engine)
         audio = self._stored(key)
         if audio is not None:
             return audio
         task = self._running.get(key)
         if task is None:
-            task = asyncio.create_task(self._render(key, piece))
+            task = asyncio.create_task(self._render(key, piece, engine))
             self._running[key] = task
             task.add_done_callback(lambda _: self._running.pop(key, None))
         # Shielded: one call that hangs up must not take the sentence from another that waits for it.
         return await asyncio.shield(task)
 
-    async def _render(self, key: str, piece: str) -> bytes:
-        audio = b"".join([frame.pcm async for frame in self._engine.speak(piece)])
+    async def _render(self, key: str, piece: str, engine: Engine) -> bytes:
+        audio = b"".join([frame.pcm async for frame in engine.speak(piece)])
         self._remember(key, audio)
         if audio:
             await asyncio.to_thread(self._write, key, audio)
@@ -179,17 +203,30 @@ class PromptCache:
         try:
             audio = _read_wav(path)
         except (OSError, EOFError, wave.Error, ValueError) as error:
-            _LOG.warning("recorded_prompt_unusable", file=name, error=type(error).__name__)
+            # Once is enough: the sentence may be said a thousand times a day.
+            if name not in self._unusable:
+                self._unusable.add(name)
+                _LOG.warning(
+                    "recorded_prompt_unusable", file=name, error=type(error).__name__, why=str(error)
+                )
             return None
         self._remember(name, audio)
         return audio
 
 
 def _read_wav(path: Path) -> bytes:
+    """Read a recording as call-rate audio, as loud as the voice. Raises ``ValueError`` with the reason."""
+    if path.stat().st_size > _LARGEST_RECORDING:
+        raise ValueError("a recorded prompt is at most 20 MB")
     with wave.open(str(path), "rb") as source:
         if source.getsampwidth() != 2 or source.getnframes() == 0:
             raise ValueError("a recorded prompt must hold 16-bit samples")
+        if source.getframerate() not in _RECORDING_RATES:
+            raise ValueError("a recorded prompt has 8,000 to 192,000 samples a second")
         samples = pcm.from_pcm(source.readframes(source.getnframes()))
-        mono = np.mean(samples.reshape(-1, source.getnchannels()), axis=1, dtype=np.float32)
+        whole = samples[: len(samples) // source.getnchannels() * source.getnchannels()]
+        mono = np.mean(whole.reshape(-1, source.getnchannels()), axis=1, dtype=np.float32)
         rate = source.getframerate()
-    return pcm.to_pcm(pcm.resample(mono, rate, CALL_RATE_HZ))
+    if not np.any(np.abs(mono) > _AUDIBLE):
+        raise ValueError("a recorded prompt must not be silent")
+    return pcm.to_pcm(pcm.normalise(pcm.resample(mono, rate, CALL_RATE_HZ), CALL_RATE_HZ))

@@ -12,6 +12,7 @@ from core.logs import get_log
 from core.types import AudioFrame
 from voice.clauses import Clause
 from voice.interfaces import Call
+from voice.manner import Manner
 
 _LOG = get_log("voice.speaking")
 
@@ -24,7 +25,7 @@ _WARM_CLAUSES = 2
 class Speech(Protocol):
     """Gives the audio of a sentence, from a cache or a synthesiser."""
 
-    async def render(self, text: str) -> Sequence[AudioFrame]:
+    async def render(self, text: str, manner: Manner = ...) -> Sequence[AudioFrame]:
         """Return frames of 20 ms at ``CALL_RATE_HZ``. Raises ``EngineError``."""
         ...
 
@@ -105,7 +106,7 @@ class Mouth:
     async def warm(self, clauses: Sequence[Clause]) -> None:
         """Render what would be said first, so that it is in the cache when it is needed."""
         for clause in clauses[:_WARM_CLAUSES]:
-            await self._render(clause.text)
+            await self._render(clause)
 
     async def _play(self, clause: Clause, frames: Sequence[AudioFrame]) -> float:
         self._protected = clause.protected
@@ -116,14 +117,14 @@ class Mouth:
     def _prepare(self, clauses: Sequence[Clause], index: int) -> asyncio.Task[Sequence[AudioFrame]] | None:
         if index >= len(clauses):
             return None
-        return asyncio.create_task(self._render(clauses[index].text))
+        return asyncio.create_task(self._render(clauses[index]))
 
-    async def _render(self, text: str) -> Sequence[AudioFrame]:
+    async def _render(self, clause: Clause) -> Sequence[AudioFrame]:
         try:
             async with asyncio.timeout(self._render_limit_s):
-                return await self._speech.render(text)
+                return await self._speech.render(clause.text, clause.manner)
         except (EngineError, TimeoutError) as error:
-            _LOG.error("synthesis_failed", error=type(error).__name__, chars=len(text))
+            _LOG.error("synthesis_failed", error=type(error).__name__, chars=len(clause.text))
             return ()
 
     def _cut(self, said: list[str], unsaid: Sequence[Clause], start_ms: int, failures: int) -> Spoken:

@@ -36,6 +36,7 @@ class VoiceWords:
     unfinished: tuple[str, ...] = ()
     wait: tuple[str, ...] = ()
     hints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    likely: Mapping[str, str] = field(default_factory=dict)
     endings: EndingModel | None = None  # what the lists do not know about the end of a turn
 
     def is_back_channel(self, text: str) -> bool:
@@ -77,6 +78,7 @@ def load_words(path: Path = DEFAULT_PATH) -> VoiceWords:
         complete=frozenset(_strings(raw, "complete")),
         unfinished=_strings(raw, "unfinished"),
         wait=_strings(raw, "wait"),
+        likely={str(key): str(text) for key, text in _mapping(raw, "likely").items()},
         hints={str(key): _strings(_mapping(raw, "hints"), key) for key in _mapping(raw, "hints")},
     )
 

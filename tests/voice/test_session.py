@@ -35,9 +35,11 @@ from tests.voice.virtual_time import START, LoopClock, run_virtual
 from voice.engines.scripted import EnergyVad, ScriptedRecognizer, ToneSynthesizer
 from voice.interfaces import Recognizer
 from voice.limits import SessionLimits
+from voice.manner import Manner
 from voice.notes import CallStory
 from voice.outcome import record_of
 from voice.session import CallSession, Equipment
+from voice.speaking import Speech
 from voice.transport.loopback import LoopbackPeer
 from voice.words import load_words
 
@@ -56,10 +58,13 @@ GOODBYE = Reply("谢谢您，再见。", call=CallAction.HANGUP)
 BYE = Answer((GOODBYE,), ConversationState(disposition=Disposition.COMPLETED, completed="follow_up"))
 
 
+PLAIN = Manner()
+
+
 class ToneSpeech:
     """``Speech`` straight from the tone synthesiser."""
 
-    async def render(self, text: str) -> Sequence[AudioFrame]:
+    async def render(self, text: str, manner: Manner = PLAIN) -> Sequence[AudioFrame]:
         return [frame async for frame in ToneSynthesizer().speak(text)]
 
 
@@ -81,6 +86,7 @@ class Rig:
         self.dialogue = dialogue
         self.recognizer: Recognizer = ScriptedRecognizer(self.transport.words)
         self.limits = SessionLimits()
+        self.speech: Speech = ToneSpeech()
         self.recordings: Path | None = None
         self.task = TASK
         self.during: Callable[[CallSession], None] | None = None
@@ -91,7 +97,7 @@ class Rig:
                 transport=self.transport,
                 dialogue=self.dialogue,
                 recognizer=self.recognizer,
-                speech=ToneSpeech(),
+                speech=self.speech,
                 make_activity=EnergyVad,
                 words=load_words(),
                 clock=LoopClock(),

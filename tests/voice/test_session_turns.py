@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
 
+from core.dialogue import ScriptedDialogue
 from core.types import AudioFrame, Reply, Transcript, Turn
 from tests.voice.line import Person
-from tests.voice.test_session import BYE, IDENTITY, Rig, asked, said, scripted
+from tests.voice.test_session import BYE, GOODBYE, IDENTITY, PLAIN, Rig, ToneSpeech, asked, said, scripted
 from voice.engines.scripted import ScriptedRecognizer
+from voice.manner import Manner
 
 LONG = Reply("我想了解一下您最近这几个月的工作情况可以吗？")
+
+
+class Noting(ToneSpeech):
+    """Remembers what had to be rendered."""
+
+    def __init__(self, rendered: list[str]) -> None:
+        self._rendered = rendered
+
+    async def render(self, text: str, manner: Manner = PLAIN) -> Sequence[AudioFrame]:
+        self._rendered.append(text)
+        return await super().render(text, manner)
 
 
 class Tardy(ScriptedRecognizer):
@@ -63,12 +76,32 @@ def test_the_answer_is_prepared_while_we_still_wait(streaming: bool) -> None:
     async def resident(person: Person) -> None:
         await person.reply("大概四千")
 
-    dialogue = scripted(asked("expected_pay", IDENTITY), BYE)
+    dialogue = ScriptedDialogue(scripted(asked("expected_pay", IDENTITY), BYE)._script, lambda _: BYE)
     rig = Rig(resident, dialogue)
     rig.recognizer = ScriptedRecognizer(rig.transport.words, streaming=streaming)
+    rendered: list[str] = []
+    rig.speech = Noting(rendered)
     rig.call()
+    assert rendered.count(GOODBYE.text) == 2
     (guessed,) = dialogue.prepared
     assert (guessed.text, guessed.message_id) == ("大概四千", dialogue.turns[1].message_id)
+
+
+def test_what_follows_the_usual_answer_is_rendered_while_we_ask() -> None:
+    """The sentence with the callee's own facts is there before they have said that it is them."""
+    facts = asked("confirm_known", Reply("您之前登记在天河区，想做保安。现在还是这样吗？"))
+
+    async def resident(person: Person) -> None:
+        await person.reply("是我")
+
+    dialogue = ScriptedDialogue(scripted(asked("identity", IDENTITY), BYE)._script, lambda _: facts)
+    rig = Rig(resident, dialogue)
+    rendered: list[str] = []
+    rig.speech = Noting(rendered)
+    rig.call()
+    assert dialogue.prepared[0].text == "是我本人"
+    assert "您之前登记在天河区，想做保安。" in rendered
+    assert [turn.text for turn in dialogue.turns[1:]] == ["是我"]
 
 
 def test_a_guess_that_was_wrong_is_no_turn() -> None:

@@ -80,8 +80,22 @@ def make_synthesizer(settings: Settings) -> Engine:
         return EspeakSynthesizer()
 
 
+def make_cantonese() -> Engine | None:
+    """Return the Cantonese voice, ``None`` where there is none: the usual voice then reads Cantonese too."""
+    from voice.engines.espeak import EspeakSynthesizer
+
+    try:
+        return EspeakSynthesizer("yue")
+    except ModelError as error:
+        _LOG.warning("no_cantonese_voice", error=str(error))
+        return None
+
+
 def make_speech(settings: Settings) -> PromptCache:
-    """Return the voice in force behind its cache and the recorded prompts of this installation."""
+    """Return the voices in force behind their cache and the recorded prompts of this installation."""
     return PromptCache(
-        make_synthesizer(settings), settings.cache / "prompts", recorded=settings.data_dir / "prompts"
+        make_synthesizer(settings),
+        settings.cache / "prompts",
+        recorded=settings.data_dir / "prompts",
+        cantonese=make_cantonese(),
     )
