@@ -183,14 +183,14 @@ class Courier:
                 return None
             try:
                 if not await self._send_one(conversation_id, here, group, messages[part]):
-                    await self._park(conversation_id, owner, seen, "no_window", group)
+                    await self._park(conversation_id, owner, seen, "no_window", here.after)
                     return None
             except (PlatformUnavailable, TokenRejected) as error:
                 await self._postpone(conversation_id, owner, here, error, group)
                 return None
             except (WindowClosed, NotPermitted) as error:
                 _log.warning("delivery_parked", code=error.code, reason=str(error), hint=error.hint)
-                await self._park(conversation_id, owner, seen, error.code, group)
+                await self._park(conversation_id, owner, seen, error.code, here.after)
                 return None
             except PlatformError as error:
                 # Refused for good: what follows may still be taken.
@@ -237,10 +237,10 @@ class Courier:
         await self.outgoing.postpone(conversation_id, owner, min(2**here.tries, _LONGEST_PAUSE_S))
         await self._told(group, error.code)
 
-    async def _park(
-        self, conversation_id: str, owner: str, seen: str, why: str, group: tuple[Event, ...]
-    ) -> None:
+    async def _park(self, conversation_id: str, owner: str, seen: str, why: str, after: str) -> None:
         TURN_FAILURES.labels(f"delivery.{why}").inc()
         _log.info("delivery_waits_for_user", conversation=conversation_id, reason=why)
         await self.outgoing.finish(conversation_id, owner, seen)
-        await self._told(group, why)
+        if self.report is not None:
+            for group in groups((await self.log.since(conversation_id, after)).events):
+                await self._told(group, why)

@@ -134,10 +134,9 @@ class Handovers(Repository):
 
     async def copy_lines(self, handover_id: str, copied: Sequence[HandoverLine], cursor: str) -> None:
         """Add what the conversation's log holds up to ``cursor``; what is there already stays."""
-        said = [line.at for line in copied if line.who == "resident"]
         values: dict[str, Any] = {"log_cursor": cursor}
-        if said:
-            values["resident_at"] = max(said)
+        if any(line.who == "resident" for line in copied):
+            values["resident_at"] = self._clock.now()
         async with self._db.write() as connection:
             if copied:
                 rows = [self._row(handover_id, line) for line in copied]

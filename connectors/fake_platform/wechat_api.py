@@ -22,6 +22,7 @@ class Weather:
     """What goes wrong now. ``down``: no answer but HTTP 503; ``busy``: so many calls get error -1.
 
     ``permitted`` is ``False`` for an account without the right to customer service messages (48001).
+    ``refusals`` are the error numbers that the next customer service messages get.
     """
 
     down: bool = False
@@ -29,6 +30,7 @@ class Weather:
     permitted: bool = True
     token_life_s: int = 7_200
     calls_per_minute: int = 100_000
+    refusals: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -118,6 +120,8 @@ class WechatApiServer:
         user, text = str(body.get("touser", "")), str(body.get("text", {}).get("content", ""))
         if not self.weather.permitted:
             return error(48001)
+        if self.weather.refusals:
+            return error(self.weather.refusals.pop(0))
         if body.get("msgtype") != "text":
             return error(40008)
         if not text:

@@ -18,6 +18,7 @@ from connectors.fake_platform.wechat_api import error
 from connectors.tencent.xml import Fields, text_of
 
 _MAX_TEXT = 2048
+_BUTTON_CHARS = 4
 _MAX_BUTTONS = 6
 
 
@@ -111,20 +112,24 @@ class FakeWecom(CorpPlatform):
         return sides == (self.account.corp_id, user)
 
     async def _send(self, _request: web.Request, body: dict[str, Any]) -> web.Response:
-        user, kind = str(body.get("touser", "")), str(body.get("msgtype", ""))
+        kind, users = str(body.get("msgtype", "")), str(body.get("touser", "")).split("|")
         if body.get("agentid") != self.account.agent_id:
             return error(40056)
-        if user not in self.members:
+        known = [user for user in users if user in self.members]
+        if not known:
             return error(81013)
         content = body.get(kind)
-        if kind not in {"text", "markdown", "template_card"} or not isinstance(content, dict):
+        if kind not in _REFUSALS or not isinstance(content, dict):
             return error(40008)
-        refused = _card_refusal(content) if kind == "template_card" else _text_refusal(content)
+        refused = _REFUSALS[kind](content)
         if refused:
             return error(refused)
-        if not self._is_repeat(user, body):
-            self._show(self.members[user], kind, content)
+        for user in known:
+            if not self._is_repeat(user, body):
+                self._show(self.members[user], kind, content)
         answer = {"errcode": 0, "errmsg": "ok", "msgid": secrets.token_hex(16)}
+        if len(known) < len(users):
+            answer["invaliduser"] = "|".join(user for user in users if user not in known)
         if kind == "template_card":
             answer["response_code"] = secrets.token_hex(16)
         return web.json_response(answer)
@@ -142,6 +147,9 @@ class FakeWecom(CorpPlatform):
             member.cards.append(Card(content["task_id"], content["button_list"]))
             titles = " / ".join(button["text"] for button in content["button_list"])
             member.screen.append(Shown("card", titles, content["task_id"]))
+        elif kind == "textcard":
+            text = f"{content['title']}\n{content['description']}"
+            member.screen.append(Shown(kind, text, content["url"]))
         else:
             member.screen.append(Shown(kind, str(content["content"])))
 
@@ -171,3 +179,18 @@ def _card_refusal(card: dict[str, Any]) -> int:
     if card.get("card_type") != "button_interaction" or not complete:
         return 40058
     return 0 if 1 <= len(buttons) <= _MAX_BUTTONS else 40058
+
+
+def _textcard_refusal(card: dict[str, Any]) -> int:
+    parts = [str(card.get(name, "")) for name in ("title", "description", "url")]
+    limits = (128, 512, 2048)
+    fits = all(0 < len(part.encode()) <= limit for part, limit in zip(parts, limits, strict=True))
+    return 0 if fits and len(str(card.get("btntxt", ""))) <= _BUTTON_CHARS else 40058
+
+
+_REFUSALS = {
+    "text": _text_refusal,
+    "markdown": _text_refusal,
+    "template_card": _card_refusal,
+    "textcard": _textcard_refusal,
+}

@@ -8,7 +8,7 @@ by compare-and-set, lines are copied once. A process that dies in the middle is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -126,22 +126,25 @@ class Desk:
 
     async def go_over(self) -> None:
         """Do everything that is to be done now. Raises ``QueueError`` and ``StorageError``."""
+        # Lines first: then the claim that each of them rests on is among what is read after them.
+        pending = await self._ledger.pending_lines()
         found = await self._ledger.handovers_for_doors()
         self._open = frozenset(each.conversation_id for each in found)
         lost = await self._gate.marks.are_lost()
         for handover in found:
             if lost and handover.state in SILENT:
                 await self._mark_again(handover)
-            if handover.heeded < handover.version:
-                await self._heed(handover)
+            lines = [line for line in pending if line.handover_id == handover.handover_id]
+            # Who comes is announced before their first line, who goes after their last one.
+            comes = handover.state is HandoverState.ACTIVE
+            for step in (self._heed, self._say_all) if comes else (self._say_all, self._heed):
+                await step(handover, lines)
             await self._copy(handover)
             await self._move_on(handover)
             if self._notify is not None:
                 await self._notify(handover)
         if lost:
             await self._gate.marks.are_complete()
-        for line in await self._ledger.pending_lines():
-            await self._say(line)
 
     async def _mark_again(self, handover: Handover) -> None:
         mark = Mark(handover.handover_id, handover.message_id, Phase.QUEUE)
@@ -152,8 +155,10 @@ class Desk:
             mark = replace(mark, phase=phase, claimed=True)
         await self._gate.marks.put(handover.conversation_id, mark)
 
-    async def _heed(self, handover: Handover) -> None:
+    async def _heed(self, handover: Handover, _lines: Sequence[PendingLine]) -> None:
         """Act on a change of state: mark the conversation, and tell the resident."""
+        if handover.heeded >= handover.version:
+            return
         conversation_id, marks = handover.conversation_id, self._gate.marks
         mark = await marks.get(conversation_id)
         mine = mark is not None and mark.handover_id == handover.handover_id
@@ -226,6 +231,10 @@ class Desk:
             moved = await self._ledger.leave_task(handover.handover_id, contact)
         if moved:
             self._news.set()
+
+    async def _say_all(self, _handover: Handover, lines: Sequence[PendingLine]) -> None:
+        for line in lines:
+            await self._say(line)
 
     async def _say(self, pending: PendingLine) -> None:
         line = pending.line

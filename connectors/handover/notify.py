@@ -8,8 +8,9 @@ from redis.asyncio import Redis
 
 from casework.handover.types import Handover, HandoverState
 from connectors.handover.texts import HandoverTexts
-from connectors.tencent.errors import PlatformError
+from connectors.tencent.errors import PlatformError, PlatformUnavailable, TokenRejected
 from connectors.wecom.api import WecomApi
+from connectors.wecom.outlet import seal
 from core.errors import QueueError
 from core.logs import get_log
 from core.metrics import TURN_FAILURES
@@ -19,6 +20,8 @@ _log = get_log("handover")
 
 _KEEP_S = 7 * 86_400
 _RETRY_S = 30
+# The platform's limit is 512 bytes.
+_DESCRIPTION_CHARS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class WecomNotice:
             except PlatformError as error:
                 TURN_FAILURES.labels(error.code).inc()
                 _log.warning("staff_not_told", code=error.code, reason=str(error), hint=error.hint)
-                with redis_errors():
-                    await self.redis.expire(key, _RETRY_S)
+                if isinstance(error, PlatformUnavailable | TokenRejected):
+                    with redis_errors():
+                        await self.redis.expire(key, _RETRY_S)
         except QueueError as error:
             _log.warning("staff_not_told", code=error.code, reason=str(error))
 
@@ -54,9 +58,10 @@ class WecomNotice:
         words = self.texts.card
         channel = words["channels"].get(handover.channel, handover.channel)
         origin = words["origin"].format(channel=channel, district=handover.district).strip()
+        text = f"{origin}\n{handover.summary or words['no_summary']}"
         card = {
             "title": words["urgent" if handover.urgent else "title"],
-            "description": f"{origin}\n{handover.summary or words['no_summary']}",
+            "description": text[:_DESCRIPTION_CHARS] + seal(f"{handover.handover_id}:{handover.version}"),
             "url": f"{self.console}/handovers/{handover.handover_id}",
             "btntxt": words["open"],
         }

@@ -167,8 +167,8 @@ class WechatChannel:
     async def _answer(
         self, request: web.Request, incoming: Incoming, conversation_id: str
     ) -> web.StreamResponse:
+        staff = self._context.staff
         try:
-            staff = self._context.staff
             silent = staff is not None and await staff.silent(conversation_id, incoming.key)
             claimed = await self._passive.wait(request, conversation_id, incoming.key, silent=silent)
         except QueueError as error:
@@ -183,6 +183,11 @@ class WechatChannel:
                 raise ConnectionResetError
             await response.prepare(request)
             await response.write_eof()
+            if staff is not None:
+                for group in claimed.groups:
+                    await staff.delivered(group, "sent")
+        except QueueError as error:
+            _log.warning("delivery_not_noted", code=error.code, reason=str(error))
         except (ConnectionError, OSError) as error:
             _log.warning("reply_not_taken", reason=type(error).__name__)
             await self._outgoing.unclaim(conversation_id, incoming.key, claimed.before, claimed.place)

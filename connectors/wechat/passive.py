@@ -12,6 +12,7 @@ from connectors.inbox import Inbox
 from connectors.outgoing import Outgoing, Progress
 from connectors.rich import groups, is_final
 from connectors.store import EventLog
+from connectors.types import Event
 from connectors.wechat.outlet import Filled, WechatOutlet, fill
 from core.clock import Clock
 
@@ -59,11 +60,15 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a request answers with. ``before`` and ``place`` are for taking it back."""
+    """What a request answers with. ``before`` and ``place`` are for taking it back.
+
+    ``groups`` are those entries of the log that it holds wholly.
+    """
 
     text: str
     before: Progress
     place: Progress
+    groups: tuple[tuple[Event, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,9 @@ class PassiveReply:
         ):
             return None
         await self.outgoing.offer(conversation_id, filled.choices)
-        return Claimed(filled.text, before, filled.place)
+        ends = [group[-1].id for group in found]
+        whole = ends.index(filled.place.after) + 1 if filled.place.after in ends else 0
+        return Claimed(filled.text, before, filled.place, tuple(found[:whole]))
 
 
 def is_connected(request: web.Request) -> bool:

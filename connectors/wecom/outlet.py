@@ -57,7 +57,7 @@ class WecomOutlet:
             # A task id is given once; the envelope's key is the same when the card is sent again.
             content[kind] = {**content[kind], "task_id": envelope.key}
         else:
-            content[kind] = {"content": content[kind]["content"] + _seal(envelope.key)}
+            content[kind] = {"content": content[kind]["content"] + seal(envelope.key)}
         await self.api.send(envelope.address, content)
 
     def _written(self, group: Sequence[Event]) -> tuple[Message, ...]:
@@ -93,7 +93,7 @@ class WecomOutlet:
         return lines
 
 
-def _seal(key: str) -> str:
+def seal(key: str) -> str:
     """Return an invisible sign that belongs to one message.
 
     WeCom drops a message with the contents of an earlier one. Sent again, a message has to be dropped; the

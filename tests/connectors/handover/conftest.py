@@ -78,6 +78,14 @@ class Office:
         lines = await self.store.handover_lines(handover.handover_id)
         return next((line.delivery for line in lines if line.line_id == line_id), "?")
 
+    async def reads(self, handover: Handover, words: str) -> None:
+        """Wait until staff can read this in the conversation."""
+
+        async def there() -> bool:
+            return words in [text for _, text in await self.talk(handover)]
+
+        await eventually(there)
+
     async def talk(self, handover: Handover) -> list[tuple[str, str]]:
         """Return the whole conversation as staff see it."""
         return [(line.who, line.text) for line in await self.store.handover_lines(handover.handover_id)]

@@ -70,17 +70,14 @@ async def test_staff_take_over_answer_and_hand_back(start_door: StartDoor, offic
     await citizen.say("我的材料在手上")
     handover = await office.claim()
     await citizen.reads(OURS["staff_here"])
+    await office.reads(handover, OURS["staff_here"])
     await office.say(handover, "请问是哪个区参保？")
     await citizen.reads("请问是哪个区参保？")
     await citizen.say("天河")
+    await office.reads(handover, "天河")
     await office.say(handover, "去天河区任一街道办都行。", "stf_2")
     await citizen.reads("去天河区任一街道办都行。")
     assert await office.delivery(handover) == "sent"
-
-    async def copied() -> bool:
-        return ("resident", "天河") in await office.talk(handover)
-
-    await eventually(copied)
     talk = await office.talk(handover)
     assert talk[-5:] == [
         ("resident", "我的材料在手上"),
@@ -211,12 +208,7 @@ async def test_staff_who_fall_silent_lose_the_conversation(start_door: StartDoor
     await citizen.reads(OURS["staff_here"])
     await office.say(handover, "请稍等")
     await citizen.say("好")
-
-    async def read() -> bool:
-        found = await office.store.get_handover(handover.handover_id)
-        return found is not None and found.resident_at is not None and found.log_cursor != "0-0"
-
-    await eventually(read)
+    await office.reads(handover, "好")
     office.clock.pass_time(minutes=11)
     await citizen.reads(OURS["back_in_queue"])
     again = await office.claim("wang.wu")
@@ -263,11 +255,7 @@ async def test_a_restart_in_the_middle_loses_nothing(start_door: StartDoor, offi
     third = await start_door(ScriptedDialogue(asks_for_staff), port=first.port, behind=office.behind)
     citizen.door = third
     await citizen.reads(OURS["staff_here"], "您请说")
-
-    async def known() -> bool:
-        return ("resident", "我还有材料要问") in await office.talk(handover)
-
-    await eventually(known)
+    await office.reads(handover, "我还有材料要问")
     assert (await citizen.screen()).count(SAID) == 1
 
 
