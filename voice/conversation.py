@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.clock import Clock
-from core.errors import BadInput, CallError, DialogueError
+from core.errors import BadInput, DialogueError
 from core.interfaces import Dialogue
 from core.logs import get_log
+from core.tasks import end_tasks
 from core.types import Answer, CallAction, Reply, Turn, TurnEvent, Utterance
 from voice.answering import Judgement
 from voice.clauses import Clause, clauses_of
+from voice.desk import Desk
 from voice.foresight import Foresight
 from voice.hearing import Ear
 from voice.inputs import Farewell, Gone, Input
@@ -48,7 +50,7 @@ class Parts:
     limits: SessionLimits
     inbox: asyncio.Queue[Input]
     agency: str
-    transfer_to: str
+    desk: Desk | None
     split: Callable[[str], tuple[str, ...]]
 
 
@@ -253,15 +255,22 @@ class Conversation:
         return True
 
     async def _transfer(self) -> None:
-        accepted = False
-        if self._parts.transfer_to:
-            try:
-                accepted = await self._parts.call.transfer(self._parts.transfer_to)
-            except CallError as error:
-                _LOG.warning("transfer_failed", code=error.code)
+        accepted = self._parts.desk is not None and await self._put_through(self._parts.desk)
         self._notes.detail["transfer_accepted"] = accepted
         if not accepted:
             await self._say((Clause(self._parts.words.emergency["transfer_failed"], True),), None)
+
+    async def _put_through(self, desk: Desk) -> bool:
+        """Let a person take over; the resident is told from time to time that it takes a moment."""
+        words = self._parts.words
+        briefing = words.briefing.format(summary="".join(self._notes.state.summary))
+        taking = asyncio.create_task(desk.take_over(self._parts.call, self._notes.task, briefing))
+        try:
+            while not (await asyncio.wait({taking}, timeout=self._parts.limits.patience_ms / 1000))[0]:
+                await self._say((Clause(words.putting_through, True),), None)
+            return taking.result()
+        finally:
+            await end_tasks([taking])
 
     async def _farewell(self, farewell: Farewell) -> None:
         self._notes.end(farewell.by, fault=farewell.fault)

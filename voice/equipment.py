@@ -11,6 +11,7 @@ from core.interfaces import Dialogue
 from core.types import CallTask
 from voice.answering import Answering, load_answering
 from voice.clauses import split_clauses
+from voice.desk import Desk
 from voice.endpointing import EndpointRules
 from voice.interfaces import CallTransport, Recognizer, VoiceActivity
 from voice.limits import SessionLimits
@@ -37,7 +38,7 @@ class Equipment:
     clock: Clock
     limits: SessionLimits
     agency: str
-    transfer_to: str = ""
+    desk: Desk | None = None
     prefetch: Callable[[CallTask], Awaitable[None]] | None = None
     recordings_dir: Path | None = None
     split: Callable[[str], tuple[str, ...]] = split_clauses

@@ -54,8 +54,11 @@ class Call(Protocol):
         """Drop all queued audio at once: at most one more frame leaves."""
         ...
 
-    async def transfer(self, to: str) -> bool:
-        """Hand the far end over to another SIP address (REFER, RFC 3515); ``False`` if refused."""
+    async def transfer(self, to: str, replacing: Call | None = None) -> bool:
+        """Hand the far end over to another SIP address (REFER, RFC 3515); ``False`` if refused.
+
+        With ``replacing``, an answered call of ours to that address, the far end takes our place in it.
+        """
         ...
 
     async def hangup(self) -> None:

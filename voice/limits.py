@@ -21,4 +21,5 @@ class SessionLimits:
     announcement_limit_ms: int = 10_000  # early media still being recognised when the network gave up
     last_words_ms: int = 15_000  # "别再打了" and gone: recognise and answer it all the same
     idle_ms: int = 60_000  # nothing at all happened, not even silence: on hold, or a part of ours is stuck
+    patience_ms: int = 8_000  # of a resident who is being put through, until we say that it takes a moment
     max_call_ms: int = 900_000

@@ -160,6 +160,7 @@ def _result_of(story: CallStory, record: CallRecord) -> Result:
         "talk_seconds": round(max(0.0, (record.ended_at - started).total_seconds()), 1),
         "recording": record.recording,
         "policy_ids": list(story.state.policy_ids),
+        "summary": list(story.state.summary),
         "ended_by": story.ended_by.value,
     }
     return call_result(record, detail, confidence=min(said, default=1.0))
@@ -176,6 +177,8 @@ def _record_detail(story: CallStory) -> dict[str, Any]:
             detail["sip_reason"] = str(event.detail.get("reason", ""))
         if event.detail.get("audio"):
             detail["audio"] = event.detail["audio"]
+    if story.state.summary:
+        detail["summary"] = list(story.state.summary)
     if story.state.open_question:
         detail["open_question"] = story.state.open_question
     detail["turn_gaps"] = [_gap_detail(gap) for gap in story.gaps]

@@ -177,7 +177,7 @@ class CallSession:
             limits=limits,
             inbox=self._inbox,
             agency=equipment.agency,
-            transfer_to=equipment.transfer_to,
+            desk=equipment.desk,
             split=equipment.split,
         )
 

@@ -31,6 +31,8 @@ class VoiceWords:
 
     emergency: Mapping[str, str] = field(default_factory=dict)
     key_pressed: str = "{digit}"
+    briefing: str = "{summary}"
+    putting_through: str = ""
     back_channel: frozenset[str] = frozenset()
     complete: frozenset[str] = frozenset()
     unfinished: tuple[str, ...] = ()
@@ -74,6 +76,8 @@ def load_words(path: Path = DEFAULT_PATH) -> VoiceWords:
     return VoiceWords(
         emergency=emergency,
         key_pressed=str(raw.get("key_pressed", "{digit}")),
+        briefing=str(raw.get("briefing", "{summary}")),
+        putting_through=str(raw.get("putting_through", "")),
         back_channel=frozenset(_strings(raw, "back_channel")),
         complete=frozenset(_strings(raw, "complete")),
         unfinished=_strings(raw, "unfinished"),

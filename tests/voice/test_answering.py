@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.dialogue import ScriptedDialogue
 from core.errors import BadInput, ConfigError
 from core.types import AudioFrame, CallAction, Disposition, Reply
 from tests.voice.line import Person, hum
@@ -109,7 +110,8 @@ def test_a_person_stays_one_whatever_they_say_later() -> None:
         await person.reply("是我")
         await person.reply("他说请在嘀声后留言")
 
-    dialogue = scripted(asked("identity", IDENTITY), asked("status", NOTICE), BYE)
+    answers = {"m1": asked("identity", IDENTITY), "m2": asked("status", NOTICE), "m3": BYE}
+    dialogue = ScriptedDialogue(lambda turn: answers[turn.message_id])
     story = Rig(resident, dialogue).call()
     assert story.announcement is None
     assert len(dialogue.turns) == 3

@@ -32,6 +32,7 @@ from core.types import (
 )
 from tests.voice.line import FarEnd, Person, PersonTransport, hum
 from tests.voice.virtual_time import START, LoopClock, run_virtual
+from voice.desk import BlindDesk, Desk
 from voice.engines.scripted import EnergyVad, ScriptedRecognizer, ToneSynthesizer
 from voice.interfaces import Recognizer
 from voice.limits import SessionLimits
@@ -88,6 +89,7 @@ class Rig:
         self.limits = SessionLimits()
         self.speech: Speech = ToneSpeech()
         self.recordings: Path | None = None
+        self.desk: Desk | None = BlindDesk("sip:staff@127.0.0.1")
         self.task = TASK
         self.during: Callable[[CallSession], None] | None = None
 
@@ -103,7 +105,7 @@ class Rig:
                 clock=LoopClock(),
                 limits=self.limits,
                 agency="测试中心",
-                transfer_to="sip:staff@127.0.0.1",
+                desk=self.desk,
                 recordings_dir=self.recordings,
             )
             session = CallSession(equipment, self.task)

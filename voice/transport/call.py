@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from aiosipua.dialog import Dialog
 from aiosipua.message import SipRequest, SipResponse
@@ -13,6 +14,7 @@ from aiosipua.utils import format_addr, generate_call_id, generate_tag
 from core.errors import CallError
 from core.tasks import end_tasks
 from core.types import Disposition
+from voice.interfaces import Call
 from voice.transport.addresses import Target, resolve
 from voice.transport.auth import challenged
 from voice.transport.causes import disposition_for
@@ -117,12 +119,20 @@ class SipCall(SipLeg):
             self._settled.set()
             self._finish("failed", by="us", reason="no route", disposition=error.disposition)
 
-    async def transfer(self, to: str) -> bool:
+    async def transfer(self, to: str, replacing: Call | None = None) -> bool:
         """See ``voice.interfaces.Call``; telephone numbers go through the trunk."""
+        if isinstance(replacing, SipCall):
+            return replacing.answered and not replacing.ended and await self.refer(replacing.in_place_of_us())
         try:
-            return await super().transfer(resolve(to, self._route.trunk).uri)
+            return await self.refer(resolve(to, self._route.trunk).uri)
         except CallError:
             return False
+
+    def in_place_of_us(self) -> str:
+        """Return the URI by which somebody else takes our place in this call (RFC 3891 3, RFC 5589 7.1)."""
+        dialog = self.dialog
+        replaces = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
+        return f"{dialog.remote_target}?Replaces={quote(replaces, safe='')}"
 
     async def hangup(self) -> None:
         """Cancel while it rings, say BYE afterwards."""

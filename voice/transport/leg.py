@@ -77,7 +77,7 @@ class SipLeg:
         """See ``voice.interfaces.Call``."""
         self.media.out.speech.clear()
 
-    async def transfer(self, to: str) -> bool:
+    async def refer(self, to: str) -> bool:
         """Hand the far end over to the SIP URI ``to`` (REFER, RFC 3515)."""
         if not self.answered or self.ended:
             return False

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from core.clock import Clock, SystemClock
 from core.types import AudioFrame, CallEvent, CallTask, Disposition
-from voice.interfaces import CALL_RATE_HZ, FRAME_MS, AudioTap
+from voice.interfaces import CALL_RATE_HZ, FRAME_MS, AudioTap, Call
 from voice.transport.addresses import resolve
 from voice.transport.causes import disposition_for
 from voice.transport.feed import EventLog
@@ -42,6 +42,7 @@ class LoopbackPeer:
     heard: list[AudioFrame] = field(default_factory=list)
     on_heard: Callable[[AudioFrame], None] | None = None
     transferred_to: str = ""
+    joined_a_call: bool = False
     _speech: deque[bytes] = field(default_factory=deque)
     _deeds: list[tuple[str, str]] = field(default_factory=list)
 
@@ -107,8 +108,9 @@ class LoopbackCall:
         """See ``voice.interfaces.Call``."""
         self._speech.clear()
 
-    async def transfer(self, to: str) -> bool:
+    async def transfer(self, to: str, replacing: Call | None = None) -> bool:
         """See ``voice.interfaces.Call``."""
+        self._peer.joined_a_call = replacing is not None
         if self._answered_ms is None or self._log.closed or not self._peer.accepts_transfer:
             return False
         self._peer.transferred_to = to
