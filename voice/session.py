@@ -163,6 +163,7 @@ class CallSession:
             recognition_limit_ms=limits.recognition_limit_ms,
         )
         ear = Ear(senses, report=self._inbox.put_nowait, on_interrupt=mouth.stop)
+        ear.hints = equipment.words.hints_for("ringing", "")
         self._mouth = mouth
         opening = Opening(ear, equipment.answering, self._notes, equipment.clock, self._aborted.set)
         return Parts(
