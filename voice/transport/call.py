@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from aiosipua.dialog import Dialog
 from aiosipua.message import SipRequest, SipResponse
@@ -21,6 +20,7 @@ from voice.transport.causes import disposition_for
 from voice.transport.endpoint import ALLOW, USER_AGENT, SipEndpoint
 from voice.transport.leg import BYE_S, SipLeg, contact_uri
 from voice.transport.ports import PortRange
+from voice.transport.refer import in_place_of_us
 from voice.transport.sdp import NoCommonCodec, read_target, write_offer
 from voice.transport.transactions import ClientTransaction, ServerTransaction
 from voice.transport.trunks import Route, TrunkPool
@@ -122,17 +122,15 @@ class SipCall(SipLeg):
     async def transfer(self, to: str, replacing: Call | None = None) -> bool:
         """See ``voice.interfaces.Call``; telephone numbers go through the trunk."""
         if isinstance(replacing, SipCall):
-            return replacing.answered and not replacing.ended and await self.refer(replacing.in_place_of_us())
+            return (
+                replacing.answered
+                and not replacing.ended
+                and await self.refer(in_place_of_us(replacing.dialog))
+            )
         try:
             return await self.refer(resolve(to, self._route.trunk).uri)
         except CallError:
             return False
-
-    def in_place_of_us(self) -> str:
-        """Return the URI by which somebody else takes our place in this call (RFC 3891 3, RFC 5589 7.1)."""
-        dialog = self.dialog
-        replaces = f"{dialog.call_id};to-tag={dialog.remote_tag};from-tag={dialog.local_tag}"
-        return f"{dialog.remote_target}?Replaces={quote(replaces, safe='')}"
 
     async def hangup(self) -> None:
         """Cancel while it rings, say BYE afterwards."""
