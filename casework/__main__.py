@@ -13,6 +13,7 @@ from casework.dispatcher import Dispatcher
 from casework.intake import Intake
 from casework.keeping.daily import keep_house
 from casework.leadership import Leadership
+from casework.monitor import serve_monitor
 from casework.relay import Relay
 from casework.store import open_store
 from core.clock import SystemClock
@@ -50,6 +51,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(until_stop(intake.run(stop), stop))
             group.create_task(until_stop(dispatcher.run(stop), stop))
             group.create_task(until_stop(keep_house(store, settings, stop), stop))
+            group.create_task(until_stop(serve_monitor(settings, store, redis, stop), stop))
             beating = beat(redis, f"nuanye:alive:casework:{owner}", status, stop)
             group.create_task(until_stop(beating, stop))
         await _relay_the_rest(relay)

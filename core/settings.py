@@ -39,6 +39,7 @@ class Settings:
     dialogue_port: int = _setting(8605, "Port of the dialogue core.")
     chat_port: int = _setting(8680, "Port of the chat doors (web page, callbacks).")
     console_port: int = _setting(8690, "Port of the staff console.")
+    casework_port: int = _setting(0, "Port of the casework process's health and metrics; 0: none.")
     dialogue_url: str = _setting("", "Base URL of the dialogue core; empty: host and dialogue_port.")
     public_chat_origins: str = _setting(
         "", "Comma-separated origins besides its own that may use the web chat."
@@ -252,6 +253,7 @@ _PORTS = (
     "dialogue_port",
     "chat_port",
     "console_port",
+    "casework_port",
     "hearing_port",
     "sip_port",
     "rtp_port_min",

@@ -14,6 +14,7 @@ PACKAGES = {
     "baresip": "baresip-core",
     "chromium": "chromium",
     "initdb": "postgresql",
+    "docker-compose": "docker-compose",
     "ffmpeg": "ffmpeg",
     "espeak-ng": "espeak-ng",
 }
