@@ -104,7 +104,7 @@ class Ledger(Barring):
             result = dataclasses.replace(result, result_id=correction, kind="correction", detail=detail)
         await self._put_result(connection, result)
         await self._close_attempt(connection, record)
-        if record.disposition is Disposition.OPT_OUT:
+        if record.disposition in {Disposition.OPT_OUT, Disposition.DECEASED}:
             entry = ListEntry(record.callee_address, "spoken", record.call_id, record.person_id)
             await self._bar(connection, [entry])
 

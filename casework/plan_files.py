@@ -113,6 +113,9 @@ def _spans(text: str) -> tuple[Span, ...]:
     return tuple(spans)
 
 
+_FINAL = {Disposition.OPT_OUT, Disposition.WRONG_NUMBER, Disposition.DECEASED, Disposition.EMPTY_NUMBER}
+
+
 def _redial(value: Any) -> dict[Disposition, Redial]:
     if not isinstance(value, dict):
         raise ValueError("needs dispositions and rules")
@@ -124,7 +127,7 @@ def _redial(value: Any) -> dict[Disposition, Redial]:
         except ValueError:
             raise ValueError(f"{str(key)[:30]}: no disposition") from None
         rules[disposition] = _rule(rule, str(key))
-    final = {Disposition.OPT_OUT, Disposition.WRONG_NUMBER, Disposition.EMPTY_NUMBER} & set(rules)
+    final = _FINAL & set(rules)
     if any(rules[each].times for each in final):
         raise ValueError("somebody who refused, or a wrong number, is never called again")
     return rules

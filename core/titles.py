@@ -11,6 +11,7 @@ DISPOSITIONS: dict[Disposition, str] = {
     Disposition.REFUSED: "暂不愿谈",
     Disposition.OPT_OUT: "要求不再致电",
     Disposition.WRONG_NUMBER: "打错号码",
+    Disposition.DECEASED: "家人说已离世",
     Disposition.RELATIVE: "家人代接",
     Disposition.TRANSFERRED: "转人工",
     Disposition.HUNG_UP: "接通后挂断",

@@ -44,6 +44,7 @@ class Disposition(StrEnum):
     REFUSED = "refused"  # did not want to talk now; may be asked again by rule
     OPT_OUT = "opt_out"  # "不要再打了": goes on the do-not-call list at once
     WRONG_NUMBER = "wrong_number"
+    DECEASED = "deceased"  # said by whoever answered: nobody there is called again, staff look into it
     RELATIVE = "relative"  # somebody else answered and the person was not available
     TRANSFERRED = "transferred"  # asked for staff
     HUNG_UP = "hung_up"  # answered, then hung up before any answer

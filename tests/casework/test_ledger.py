@@ -117,12 +117,15 @@ async def test_a_completed_person_is_left_alone(store: Store, clock: VirtualCloc
     assert progress.campaign.state is CampaignState.FINISHED
 
 
-async def test_an_opt_out_counts_everywhere_at_once(store: Store, clock: VirtualClock) -> None:
+@pytest.mark.parametrize("ending", [Disposition.OPT_OUT, Disposition.DECEASED])
+async def test_an_opt_out_counts_everywhere_at_once(
+    store: Store, clock: VirtualClock, ending: Disposition
+) -> None:
     """The same transaction lists the number and cancels it in every campaign, however it is spelt."""
     _, task, fence = await one_task(store)
     other = await store.start_campaign("别的任务", [Contact("陈晓明", "+86 138-0013-8001"), WANG])
     await store.begin_attempt(task, "w1", lease_ms=10_000)
-    await store.save_call(*finished(task, clock.now(), Disposition.OPT_OUT))
+    await store.save_call(*finished(task, clock.now(), ending))
     assert await store.is_do_not_call("138 0013 8001")
     progress = await store.campaign_progress(other.campaign_id)
     assert progress is not None
