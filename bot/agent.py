@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,24 @@ from jsonschema import Draft202012Validator
 from rasa.core.actions.action import RemoteAction
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+from rasa.core.nlg.response import TemplatedNaturalLanguageGenerator
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 from rasa_sdk.executor import ActionExecutor
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from bot.actions.memory import memo_of
+from bot.actions.context import context
+from bot.actions.memory import memo_of, talk_of
 from bot.chinese.text import has_content, normalise
 from bot.forms.answers import keys_of
+from bot.forms.types import Memo
 from bot.rasa_stores import SharedLockStore, SharedTrackerStore
+from bot.talk.memory import Talk
+from bot.talk.summary import two_lines
 from core.codec import from_plain
 from core.errors import DialogueError, ModelError
 from core.types import Answer, Button, CallAction, ConversationState, Reply, Turn, TurnEvent
-
-CHOICE_KEYS = 3
 
 
 def _validate(self: RemoteAction, result: dict[str, Any]) -> bool:
@@ -50,6 +53,20 @@ class LocalActions(EndpointConfig):  # type: ignore[misc]
     async def request(self, *args: Any, **kwargs: Any) -> Any:
         """Run the action that Rasa's call describes."""
         return await self._executor.run(kwargs["json"])
+
+
+class Sentences(TemplatedNaturalLanguageGenerator):  # type: ignore[misc]
+    """Words a reply with the sentences in force; conditions also see what the action just found out."""
+
+    async def generate(
+        self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
+    ) -> dict[str, Any] | None:
+        """Choose a variant of ``utter_action`` and fill it in; ``language`` overrules the slot."""
+        slots = tracker.current_slot_values()
+        if "language" in kwargs:
+            slots["language"] = kwargs.pop("language")
+        self.responses = context().responses
+        return self.generate_from_slots(utter_action, slots, output_channel, **kwargs)  # type: ignore[no-any-return]
 
 
 class Collector(CollectingOutputChannel):  # type: ignore[misc]
@@ -111,6 +128,7 @@ def load_model(path: Path, redis: Redis) -> LoadedModel:
         raise ModelError(
             f"dialogue model cannot be loaded ({type(error).__name__})", hint="python -m bot.train"
         ) from error
+    agent.processor.nlg = Sentences({})
     return LoadedModel(agent, path, store)
 
 
@@ -154,11 +172,13 @@ def _answer(replies: list[Reply], tracker: DialogueStateTracker, turn: Turn) -> 
         outcome = {}
     call = CallAction(outcome.get("call", "continue"))
     replies = [*replies[:-1], replace(replies[-1], call=call)]
-    choices = slots.get("policy_choices") or []
-    keys = tuple(str(n + 1) for n in range(len(choices))) or tuple(keys_of(memo.open_question, memo))
+    talk = talk_of(_Slots(slots))
+    replies = [replace(reply, pace=talk.pace) for reply in replies]
     message = tracker.latest_message
+    open_question, keys = _open(memo, talk, slots.get("policy_choices") or ())
+    shared = context()
     state = ConversationState(
-        open_question="policy_choice" if choices else memo.open_question,
+        open_question=open_question,
         keys=keys,
         fields=memo.fields,
         disposition=memo.disposition,
@@ -166,8 +186,27 @@ def _answer(replies: list[Reply], tracker: DialogueStateTracker, turn: Turn) -> 
         policy_ids=tuple(outcome.get("policy_ids", ())),
         intent=(message.intent.get("name") or "") if message else "",
         needs_review=memo.needs_review,
+        summary=two_lines(
+            replace(memo, open_question=open_question),
+            talk,
+            channel=turn.channel,
+            titles=[shared.desk.title(told.policy_id) for told in talk.told],
+            words=shared.summary,
+        ),
+        send_text=outcome.get("send_text", ""),
     )
     return Answer(tuple(replies), state)
+
+
+def _open(memo: Memo, talk: Talk, choices: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the question that the next answer belongs to, and the keys it offers."""
+    if choices:
+        return "policy_choice", tuple(str(n + 1) for n in range(len(choices)))
+    if talk.offered:
+        return "policy_text", ("1", "2")
+    if talk.rest:
+        return "policy_more", ("1", "2")
+    return memo.open_question, tuple(keys_of(memo.open_question, memo))
 
 
 class _Slots:

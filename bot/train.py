@@ -19,7 +19,17 @@ from core.errors import ModelError, NuanyeError
 from core.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-INPUTS = ("config.yml", "nlu_data", "dialogues", "bot/components", "bot/chinese", "bot/retrieval/embed.py")
+# Sentences are not among them: the core reads them from their files (bot/sentences.py).
+INPUTS = (
+    "config.yml",
+    "nlu_data",
+    "dialogues/domain/domain.yml",
+    "dialogues/rules",
+    "dialogues/stories",
+    "bot/components",
+    "bot/chinese",
+    "bot/retrieval/embed.py",
+)
 _SUFFIXES = {".yml", ".yaml", ".txt", ".py"}
 
 

@@ -79,6 +79,9 @@ class Settings:
     console_url: str = _setting("", "Base URL of the staff console in links; empty: host and console_port.")
     agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
     hotline: str = _setting("12333", "Telephone number that citizens are referred to.")
+    phone_cantonese: bool = _setting(
+        False, "The voice can read written Cantonese aloud; false: it answers Cantonese in Mandarin."
+    )
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
     hearing_port: int = _setting(
         8610, "Port on which the voice process hears voice messages; 0: it does not."

@@ -54,8 +54,12 @@ def _phone_texts(domain: Path) -> tuple[str, ...]:
 
 
 def _spoken(variants: Any) -> Iterator[str]:
-    """The variants that a phone conversation picks from: those for the phone, else those for all."""
-    listed = [item for item in variants or () if isinstance(item, dict) and isinstance(item.get("text"), str)]
+    """The variants that a phone conversation picks from: those for the phone, else those for all.
+
+    One with a condition is for few; it is rendered when it is needed.
+    """
+    texts = (item for item in variants or () if isinstance(item, dict) and "condition" not in item)
+    listed = [item for item in texts if isinstance(item.get("text"), str)]
     for_phone = [item for item in listed if item.get("channel") == "phone"]
     for item in for_phone or [item for item in listed if "channel" not in item]:
         yield item["text"]

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot.actions.context import context
-from bot.actions.forms import choice
-from bot.actions.memory import changes, heard_of, memo_of
-from bot.actions.speaking import finish, look_up, outcome, remembered, say, send
+from bot.actions.scene import Scene
+from bot.actions.speaking import finish
+from bot.actions.steering import steered
 from bot.chinese.text import has_content
 from bot.desk import Found
-from bot.forms.endings import moved
 from bot.forms.engine import start_intention
 from bot.forms.moves import move_of
 from bot.forms.person import hardship_signals
-from bot.forms.types import PHONE, Heard, Say
+from bot.forms.types import Heard
+from bot.talk.language import asks_language
 from core.types import CallAction, Disposition, TurnEvent
 
 _WISHES = frozenset({"give_job", "start_intention"})
-_DISTRESS = re.compile(r"难受|没人要|冇人(?:请|要)|走投无路|撑不住|好惨|心慌|绝望|睡不着|瞓唔着")
 # Said at any confidence that an intent may have; whoever is in danger is heard before.
 _COURTESIES = {
     "greet": "utter_greet",
@@ -30,7 +30,6 @@ _COURTESIES = {
     "thanks": "utter_thanks",
     "help": "utter_help",
     "bot_challenge": "utter_bot",
-    "anger": "utter_calm_idle",
     "cancel": "utter_nothing_to_cancel",
 }
 _PLAIN = {
@@ -42,7 +41,11 @@ _PLAIN = {
     "not_now": "utter_ok_idle",
     "wrong_number": "utter_ok_idle",
 }
-_EVENTS = {TurnEvent.SILENCE: "utter_silence_idle", TurnEvent.UNCLEAR: "utter_kind_question"}
+_EVENTS = {
+    TurnEvent.SESSION_START: "utter_welcome",
+    TurnEvent.SILENCE: "utter_silence_idle",
+    TurnEvent.UNCLEAR: "utter_kind_question",
+}
 
 
 class ActionPolicy(Action):
@@ -54,14 +57,14 @@ class ActionPolicy(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
         """Look the latest message up."""
-        heard = heard_of(tracker)
-        memo = memo_of(tracker)
-        if move_of(heard, "") == "crisis":
-            return finish(dispatcher, tracker, heard, moved(memo, "crisis", heard))
-        picked = choice(dispatcher, tracker, heard, memo)
-        if picked is not None:
-            return picked
-        return _answered(dispatcher, tracker, heard, look_up(heard.text, tracker, heard))
+        scene = Scene.of(dispatcher, tracker)
+        done = steered(scene)
+        if done is not None:
+            return done
+        move = move_of(scene.heard, "")
+        if move in ("human", "distress"):
+            return _human(scene) if move == "human" else _distress(scene)
+        return _answered(scene, scene.look_up(scene.heard.text))
 
 
 class ActionIdle(Action):
@@ -73,42 +76,47 @@ class ActionIdle(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[Any]:
         """Offer a person, note an opt-out, start a form, or look for a policy."""
-        heard, memo = heard_of(tracker), memo_of(tracker)
-        if heard.event is not TurnEvent.UTTERANCE and heard.event in _EVENTS:
-            return _plain(dispatcher, tracker, heard, _EVENTS[heard.event])
-        if move_of(heard, "") == "crisis":
-            return finish(dispatcher, tracker, heard, moved(memo, "crisis", heard))
-        picked = choice(dispatcher, tracker, heard, memo)
-        if picked is not None:
-            return picked
+        scene = Scene.of(dispatcher, tracker)
+        done = steered(scene)
+        if done is not None:
+            return done
+        heard = scene.heard
+        if heard.event in _EVENTS:
+            return _plain(scene, _EVENTS[heard.event])
         if context().desk.is_none_of_these(heard.text):
-            return _plain(dispatcher, tracker, heard, "utter_help")
+            return _plain(scene, "utter_help")
         if heard.sure("human", 0.4):
-            return _human(dispatcher, tracker, heard)
+            return _human(scene)
         if heard.sure("opt_out", 0.4):
-            slots = {"disposition": Disposition.OPT_OUT.value}
-            return [*changes(tracker, slots), *_plain(dispatcher, tracker, heard, "utter_opt_out_idle")]
+            scene.memo = replace(scene.memo, disposition=Disposition.OPT_OUT)
+            return _plain(scene, "utter_opt_out_idle")
         if not has_content(heard.text):
-            return _plain(dispatcher, tracker, heard, "utter_kind_question")
+            return _plain(scene, "utter_kind_question")
+        if asks_language(heard.text):
+            return _plain(scene, f"utter_language_{scene.language}")
         if _wishes(heard):
-            return finish(dispatcher, tracker, heard, start_intention(memo, heard))
+            return finish(scene, start_intention(scene.memo, heard))
         if heard.sure("repeat", 0.5):
-            return _repeat(dispatcher, tracker, heard)
-        response = _courtesy(heard)
-        if response:
-            return _plain(dispatcher, tracker, heard, response)
-        return _answered(dispatcher, tracker, heard, look_up(heard.text, tracker, heard))
+            return _repeat(scene)
+        return _courteous(scene) or _answered(scene, scene.look_up(heard.text))
 
 
-def _courtesy(heard: Heard) -> str:
-    """Return the response that needs no search, ``""`` when none fits."""
-    if _DISTRESS.search(heard.text):
-        return "utter_comfort"
-    if heard.intent in _COURTESIES:
-        return _COURTESIES[heard.intent]
-    if heard.sure(heard.intent, 0.4) and heard.intent in _PLAIN:
-        return _PLAIN[heard.intent]
-    return "utter_out_of_scope" if heard.sure("out_of_scope", 0.5) else ""
+def _courteous(scene: Scene) -> list[Any]:
+    """Answer what needs no search; empty when that is not enough."""
+    heard, move = scene.heard, move_of(scene.heard, "")
+    if move == "distress":
+        return _distress(scene)
+    if move == "anger" or heard.intent == "anger":
+        scene.review("complaint")
+        return _plain(scene, "utter_calm_idle")
+    if heard.intent == "self" and scene.talk.told:
+        return []  # 那我自己呢 is about what was answered last
+    response = _COURTESIES.get(heard.intent, "")
+    if not response and heard.sure(heard.intent, 0.4):
+        response = _PLAIN.get(heard.intent, "")
+    if not response and heard.sure("out_of_scope", 0.5):
+        response = "utter_out_of_scope"
+    return _plain(scene, response) if response else []
 
 
 def _wishes(heard: Heard) -> bool:
@@ -119,35 +127,41 @@ def _wishes(heard: Heard) -> bool:
     return (heard.intent in _WISHES and heard.confidence >= 0.4) or bool(sought)
 
 
-def _answered(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard, found: Found) -> list[Any]:
-    if found.decision == "unknown" and (heard.intent == "hardship" or hardship_signals(heard.text)):
-        return _plain(dispatcher, tracker, heard, "utter_comfort")
-    send(dispatcher, found.reply, heard)
-    slots: dict[str, Any] = remembered(found)
-    slots["outcome"] = outcome(heard, policy_ids=[found.policy_id] if found.policy_id else [])
-    slots["open_question"] = "policy_choice" if found.choices else None
-    return changes(tracker, slots)
+def _answered(scene: Scene, found: tuple[Found, ...]) -> list[Any]:
+    heard = scene.heard
+    nothing = all(one.decision == "unknown" for one in found)
+    if nothing and (heard.intent == "hardship" or hardship_signals(heard.text)):
+        return _plain(scene, "utter_comfort")
+    for one in found:
+        scene.give(one)
+    if not scene.memo.activity:
+        scene.memo = replace(scene.memo, open_question="policy_choice" if scene.choices else "")
+    return scene.done()
 
 
-def _human(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard) -> list[Any]:
-    say(dispatcher, Say("utter_human"), heard)
-    reviews = list(dict.fromkeys([*(tracker.get_slot("needs_review") or []), "human_requested"]))
-    slots: dict[str, Any] = {"needs_review": reviews}
-    if heard.channel == PHONE:
-        slots["disposition"] = Disposition.TRANSFERRED.value
-    slots["outcome"] = outcome(heard, call=CallAction.TRANSFER)
-    return changes(tracker, slots)
+def _human(scene: Scene) -> list[Any]:
+    scene.say("utter_human")
+    scene.review("human_requested")
+    if scene.phone:
+        scene.memo = replace(scene.memo, disposition=Disposition.TRANSFERRED)
+    return scene.done(call=CallAction.TRANSFER)
 
 
-def _repeat(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard) -> list[Any]:
-    last = tracker.get_slot("last_policy")
-    if not last:
-        return _plain(dispatcher, tracker, heard, "utter_repeat_nothing")
-    desk = context().desk
-    found = desk.answer(last["id"], last["facet"], channel=heard.channel, today=heard.at.date())
-    return _answered(dispatcher, tracker, heard, found)
+def _distress(scene: Scene) -> list[Any]:
+    """Somebody is at the end of their strength: a person, the line for it, and staff are told."""
+    scene.review("distress")
+    return _plain(scene, "utter_distress")
 
 
-def _plain(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard, response: str) -> list[Any]:
-    say(dispatcher, Say(response), heard)
-    return changes(tracker, {"outcome": outcome(heard), "policy_choices": None, "open_question": None})
+def _repeat(scene: Scene) -> list[Any]:
+    if not scene.talk.told:
+        return _plain(scene, "utter_repeat_nothing")
+    last = scene.talk.told[-1]
+    return _answered(scene, (context().desk.answer(last.policy_id, last.facet, scene.asker()),))
+
+
+def _plain(scene: Scene, response: str) -> list[Any]:
+    scene.say(response)
+    scene.choices = ()
+    scene.memo = replace(scene.memo, open_question="")
+    return scene.done()

@@ -11,6 +11,7 @@ from rasa_sdk.events import FollowupAction, SlotSet
 
 from bot.chinese.text import normalise
 from bot.forms.types import Entity, Heard, Memo
+from bot.talk.memory import Talk
 from core.clock import CHINA
 from core.codec import from_plain, to_plain
 from core.types import Disposition, FieldValue, TurnEvent
@@ -52,6 +53,12 @@ def slots_of(memo: Memo) -> dict[str, Any]:
         "disposition": memo.disposition.value if memo.disposition else None,
         "needs_review": list(memo.needs_review) or None,
     }
+
+
+def talk_of(tracker: Tracker) -> Talk:
+    """Read what was asked, answered and offered."""
+    stored = tracker.get_slot("talk")
+    return from_plain(stored, Talk) if stored else Talk()
 
 
 def changes(tracker: Tracker, values: dict[str, Any]) -> list[Any]:

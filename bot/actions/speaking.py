@@ -1,99 +1,50 @@
-"""Turn a ``Step`` into what Rasa sends and remembers."""
+"""Turn a ``Step`` of a form into what Rasa sends and remembers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from rasa_sdk import Tracker
-from rasa_sdk.executor import CollectingDispatcher
-
 from bot.actions.context import context
-from bot.actions.memory import changes, slots_of
+from bot.actions.scene import Scene
 from bot.desk import Found
-from bot.forms.types import PHONE, Heard, Memo, Say, Step
-from core.codec import to_plain
-from core.types import CallAction, Reply
+from bot.forms.types import Say, Step
 
 
-def say(dispatcher: CollectingDispatcher, line: Say, heard: Heard) -> None:
-    """Utter a response of the domain with its values named in words."""
-    values = context().words.fill(line.values, spoken=heard.channel == PHONE)
-    dispatcher.utter_message(response=line.response, **{"hotline": context().settings.hotline, **values})
-
-
-def send(dispatcher: CollectingDispatcher, reply: Reply, heard: Heard) -> None:
-    """Send a reply that was worded elsewhere; a text channel of Rasa's own shows its text."""
-    text = reply.spoken or reply.text if heard.channel == PHONE else reply.text
-    dispatcher.utter_message(text=text, json_message={"reply": to_plain(reply)})
-
-
-def finish(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard, step: Step) -> list[Any]:
+def finish(scene: Scene, step: Step) -> list[Any]:
     """Speak a step and return the events that remember it."""
-    extra: dict[str, Any] = {"policy_choices": None}
-    policy_ids: list[str] = []
-    memo, says = step.memo, step.says
-    last = tracker.get_slot("last_policy")
+    scene.memo, says = step.memo, step.says
+    scene.choices = ()
     if step.policy_question:
-        found = look_up(step.policy_question, tracker, heard)
-        memo, says, more = _detour(dispatcher, found, step, heard)
-        extra.update(more)
-        policy_ids = [found.policy_id] if found.policy_id else []
-    elif step.replay and last and last.get("fresh"):
-        today = heard.at.date()
-        again = context().desk.answer(last["id"], last["facet"], channel=heard.channel, today=today)
-        send(dispatcher, again.reply, heard)
-    elif last and last.get("fresh"):
-        extra["last_policy"] = {**last, "fresh": False}
+        says = _detour(scene, scene.look_up(step.policy_question), step)
+    elif step.replay and scene.talk.fresh and scene.talk.told:
+        last = scene.talk.told[-1]
+        scene.give(context().desk.answer(last.policy_id, last.facet, scene.asker()))
+        says = () if waits(scene) else says
+    else:
+        scene.talk = replace(scene.talk.quiet(), fresh=False)
     for line in says:
-        say(dispatcher, line, heard)
-    extra["outcome"] = outcome(heard, completed=step.completed, policy_ids=policy_ids, call=step.call)
-    return changes(tracker, {**slots_of(memo), **extra})
+        scene.line(line)
+    return scene.done(completed=step.completed, call=step.call)
 
 
-def look_up(question: str, tracker: Tracker, heard: Heard) -> Found:
-    """Ask the policy desk, with what was talked about last."""
-    last = tracker.get_slot("last_policy") or {}
-    return context().desk.look_up(
-        question, channel=heard.channel, today=heard.at.date(), last_policy=last.get("id", "")
-    )
+def waits(scene: Scene) -> bool:
+    """Say whether something was just asked that comes before the form's own question."""
+    return bool(scene.choices or scene.talk.rest or scene.talk.offered)
 
 
-def outcome(
-    heard: Heard,
-    *,
-    completed: str = "",
-    policy_ids: list[str] | None = None,
-    call: CallAction = CallAction.CONTINUE,
-) -> dict[str, Any]:
-    """Return what belongs to this turn alone; the server matches it by ``message_id``."""
-    return {
-        "message_id": heard.message_id,
-        "completed": completed,
-        "policy_ids": policy_ids or [],
-        "call": call.value,
-    }
-
-
-def remembered(found: Found) -> dict[str, Any]:
-    """Return the slots that remember an answer or a choice."""
-    if found.decision == "answer":
-        return {
-            "last_policy": {"id": found.policy_id, "facet": found.facet, "fresh": True},
-            "policy_choices": None,
-        }
-    return {"policy_choices": list(found.choices) or None}
-
-
-def _detour(
-    dispatcher: CollectingDispatcher, found: Found, step: Step, heard: Heard
-) -> tuple[Memo, tuple[Say, ...], dict[str, Any]]:
+def _detour(scene: Scene, found: tuple[Found, ...], step: Step) -> tuple[Say, ...]:
     """Answer a policy question inside a form; what cannot be answered goes to staff."""
-    if found.decision in ("answer", "ask_one") or (found.decision == "ask" and heard.channel != PHONE):
-        send(dispatcher, found.reply, heard)
-        # A choice is itself a question; the form's own waits until it is made.
-        says = step.says if found.decision == "answer" else ()
-        return step.memo, says, remembered(found)
-    review = step.memo.needs_review
-    memo = replace(step.memo, needs_review=tuple(dict.fromkeys((*review, "unanswered_question"))))
-    return memo, (Say("utter_policy_later"), *step.says), {}
+    answered = [one for one in found if one.decision in ("answer", "ask_one") or _shown(one, scene)]
+    for one in answered:
+        scene.give(one)
+    if len(answered) == len(found):
+        # A choice, or a list that is read out, is itself a question; the form's own waits.
+        return () if waits(scene) else step.says
+    scene.review("unanswered_question")
+    return (Say("utter_policy_later"), *(() if waits(scene) else step.says))
+
+
+def _shown(one: Found, scene: Scene) -> bool:
+    """Three titles are too much to listen to in the middle of a form; a list of districts is not."""
+    return one.decision == "ask" and (not scene.phone or len(one.reply.buttons) == len(one.choices))

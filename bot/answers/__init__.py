@@ -7,13 +7,14 @@ rests on, its as-of date and its source; ``verify``, ``expired`` and ``snapshot`
 from __future__ import annotations
 
 from bot.answers.facets import FACETS, detect_facet, opening_facet
-from bot.answers.policy import MAX_CHOICES, answer_policy, ask_choices, ask_one, unknown
+from bot.answers.policy import MAX_CHOICES, answer_policy, ask_choices, ask_district, ask_one, unknown
 
 __all__ = [
     "FACETS",
     "MAX_CHOICES",
     "answer_policy",
     "ask_choices",
+    "ask_district",
     "ask_one",
     "detect_facet",
     "opening_facet",

@@ -27,6 +27,13 @@ def effective_status(entry: PolicyEntry, today: date) -> str:
     return "verify" if entry.status == "current" and ends is not None and ends < today else entry.status
 
 
+def lapsed_on(entry: PolicyEntry, today: date) -> str:
+    """The last day, written out, of a current entry whose own end date has passed; ``""`` for all others."""
+    ends = end_date(entry.deadline_or_period)
+    over = entry.status == "current" and ends is not None and ends < today
+    return written(ends.isoformat()) if over and ends else ""
+
+
 def written_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phrases, hotline: str) -> str:
     """The message without what it rests on: status first, then the content."""
     lines = []
@@ -35,7 +42,9 @@ def written_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Ph
     elif status == "snapshot":
         lines.append(phrases.say("snapshot", date=written(entry.as_of)))
     # 能领几个月 is answered by the amounts, not by the dates; other subjects have their list.
-    if facet and not (facet == "when" and is_subject(entry, facet)):
+    if facet == "details":
+        lines += _details(entry, phrases)
+    elif facet and not (facet == "when" and is_subject(entry, facet)):
         lines += _facet_lines(entry, facet, phrases, hotline)
     else:
         lines += facet_items(entry, "what")
@@ -74,7 +83,7 @@ def spoken_text(entry: PolicyEntry, facet: str | None, status: str, phrases: Phr
     """At most two short sentences."""
     number = telephone_words(hotline)
     caution = phrases.say("verify_spoken", hotline=number) if status == "verify" else ""
-    if facet in (None, "what") or is_subject(entry, facet):
+    if facet in (None, "what", "details") or is_subject(entry, facet):
         # A lapsed entry was worded without a caution: its second sentence makes room.
         return (_sentences(entry.spoken)[0] if caution else entry.spoken) + caution
     items = facet_items(entry, facet)
@@ -128,6 +137,17 @@ def _facet_lines(entry: PolicyEntry, facet: str, phrases: Phrases, hotline: str)
     if len(items) == 1:
         return [heading, items[0]]
     return [heading, *(phrases.say("item", text=item) for item in items)]
+
+
+def _details(entry: PolicyEntry, phrases: Phrases) -> list[str]:
+    """Every side of the entry; an entry holds far less than a message may."""
+    lines = [phrases.say("heading", title=entry.title, facet=phrases.say("facet_details"))]
+    lines += facet_items(entry, "what")
+    for name in ("amount", "eligibility", "how", "materials", "when"):
+        items = facet_items(entry, name)
+        if items:
+            lines.append(phrases.say(name, text=phrases.say("list_separator").join(items)))
+    return lines
 
 
 def _part(entry: PolicyEntry, facet: str, phrases: Phrases) -> list[str]:

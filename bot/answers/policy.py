@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from bot.answers.facets import FACETS, facet_items
-from bot.answers.parts import effective_status, footer, sources, spoken_text, written_text
+from bot.answers.listing import DETAILS
+from bot.answers.parts import effective_status, footer, lapsed_on, sources, spoken_text, written_text
 from bot.answers.speech import to_speech
 from bot.knowledge.entries import PolicyEntry
 from bot.knowledge.phrases import Phrases
@@ -31,18 +32,23 @@ def answer_policy(
 ) -> Reply:
     """The answer for one entry.
 
-    ``facet`` is one of ``FACETS`` or ``None`` for the overview (what, how much, how to apply);
-    ``today`` turns an entry whose own end date has passed into one to be verified. On the
-    telephone there are no buttons.
+    ``facet`` is one of ``FACETS``, ``details`` for all of them, or ``None`` for the overview (what, how
+    much, how to apply). An entry whose own end date lies before ``today`` is said to have lapsed, and to
+    be verified. On the telephone there are no buttons.
     """
-    asked = facet if facet in FACETS else None
+    asked = facet if facet in (*FACETS, DETAILS) else None
     status = effective_status(entry, today)
     content = written_text(entry, asked, status, phrases, hotline)
+    spoken = spoken_text(entry, asked, status, phrases, hotline)
+    ended = lapsed_on(entry, today)
+    if ended:
+        content = f"{phrases.say('lapsed', date=ended)}\n{content}"
+        spoken = phrases.say("lapsed_spoken", date=to_speech(ended)) + spoken
     # The chat page unfolds ``sources`` under the message; other text doors show the text alone.
     rests_on = footer(entry, asked, phrases, named_source=channel not in _SHOW_SOURCES)
     return Reply(
         text=f"{content}\n{rests_on}",
-        spoken=spoken_text(entry, asked, status, phrases, hotline),
+        spoken=spoken,
         buttons=() if channel == "phone" else _buttons(entry, asked, status, phrases),
         sources=sources(entry),
     )
@@ -75,6 +81,13 @@ def ask_choices(
     )
 
 
+def ask_district(districts: Sequence[str], *, phrases: Phrases) -> Reply:
+    """请问您在哪个区: one button for each of ``districts`` and one for all others."""
+    names = [*districts, phrases.say("other_district")]
+    said = phrases.say("ask_district")
+    return Reply(text=said, spoken=said, buttons=tuple(Button(name, name) for name in names))
+
+
 def ask_one(entry: PolicyEntry, *, phrases: Phrases) -> Reply:
     """Read one likely policy out, to be answered by yes or no."""
     said = phrases.say("ask_one_spoken", title=to_speech(entry.short_title))
@@ -92,7 +105,7 @@ def unknown(*, phrases: Phrases, hotline: str, channel: str = "web") -> Reply:
 
 
 def _buttons(entry: PolicyEntry, asked: str | None, status: str, phrases: Phrases) -> tuple[Button, ...]:
-    shown = {asked} if asked else {"what", "amount", "how"}
+    shown = set(_OFFERED) if asked == DETAILS else {asked} if asked else {"what", "amount", "how"}
     # A policy that has ended needs no list of what to bring; what there is instead comes from see_also.
     offered = () if status == "expired" else _OFFERED
     facets = [name for name in offered if name not in shown and facet_items(entry, name)]

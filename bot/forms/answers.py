@@ -16,6 +16,10 @@ _CORRECTION = re.compile(
     r"改成|改为|改做|改作|改到|改一下|改下|换成|换做|转做|更正|纠正|修改|说错|讲错|搞错了|"
     r"^(?:不对|唔啱|唔对|错了|错咗)[,，。 ]|(?:不是|唔系|不对).{0,8}(?:是|系|应该)|应该是|应该系|我改主意"
 )
+# 地区也可以黄埔 adds to what was said; 改成黄埔 replaces it.
+_ADDS = re.compile(
+    r"也(?:可以|行|得|去|想|考虑|能|做|要|好|接受)|都(?:可以|得|行)$|还(?:可以|想|有)|另外|加上|加多|(?:亦|仲)(?:可以|得|想|有)|同埋|以及"
+)
 _NOT_LEARNING = re.compile(
     r"(?:学|读)(?:不|唔)(?:了|进|会|动|识|到|嚟|得)|(?:不|唔|没|冇)(?:想|要|打算)?(?:再)?(?:学|读|培训)"
 )
@@ -63,7 +67,10 @@ def parse_answer(question: str, heard: Heard) -> list[Update]:
     if first is None:
         resumed = question == "callback_time" and _NOW.search(heard.text)
         return [Update("convenient", True, heard.text, 0.9)] if resumed else []
-    return [first, *(beside(heard, skip=question) if question in INTENTION[:4] else [])]
+    more = beside(heard, skip=question) if question in INTENTION[:4] else []
+    if question == "district":
+        more += work.other_districts(heard, first)
+    return [first, *more]
 
 
 def parse_key(question: str, digit: str, memo: Memo) -> list[Update]:
@@ -95,6 +102,7 @@ def corrections(heard: Heard, memo: Memo, *, asked: bool = False) -> list[Update
     if not asked and not _CORRECTION.search(heard.text):
         return []
     changed = [u for u in beside(heard) if u.field in memo.fields or u.field in memo.facts]
+    changed = added(changed, heard, memo)
     if "social_insurance" in memo.fields and re.search(r"社保|五险|参保", heard.text):
         rest = re.sub(r"^(?:不对|唔啱|唔对|错了|错咗|不是|唔系)[,，。 ]*", "", heard.text)
         insured = work.social_insurance(replace(heard, text=rest, intent=""))
@@ -104,6 +112,23 @@ def corrections(heard: Heard, memo: Memo, *, asked: bool = False) -> list[Update
         if status and status.confidence >= 0.8 and status.value != memo.value("employment_status"):
             changed.append(status)
     return [update for update in changed if update.value != memo.value(update.field)]
+
+
+def added(updates: list[Update], heard: Heard, memo: Memo) -> list[Update]:
+    """Turn what was told beside an answer of the form into an addition where the words say so."""
+    if not _ADDS.search(heard.text) or _CORRECTION.search(heard.text):
+        return updates
+    return [_addition(update, memo) for update in updates]
+
+
+def _addition(update: Update, memo: Memo) -> Update:
+    known = memo.value(update.field)
+    if update.field == "wanted_jobs" and known:
+        return replace(update, value=list(dict.fromkeys([*known, *update.value])))
+    if update.field == "district" and known not in (None, "any", update.value):
+        others = list(dict.fromkeys([*(memo.value("other_districts") or []), update.value]))
+        return replace(update, field="other_districts", value=others)
+    return update
 
 
 def restated(heard: Heard, memo: Memo) -> list[Update]:
@@ -121,7 +146,7 @@ def told_beside(heard: Heard, memo: Memo) -> list[Update]:
     seeking = memo.activity != FOLLOW_UP or memo.value("employment_status") == "unemployed"
     if not seeking or question not in (*INTENTION, "training_wish", "training_topic", "hardship"):
         return []
-    return beside(heard, skip=question)
+    return added(beside(heard, skip=question), heard, memo)
 
 
 def _training(heard: Heard, wish: Update | None) -> list[Update]:

@@ -68,7 +68,10 @@ def described(values: Mapping[str, Any]) -> dict[str, str]:
         "training_topic",
         "hardship",
     )
-    return {name: _described(name, values.get(name)) for name in names}
+    parts = {name: _described(name, values.get(name)) for name in names}
+    if values.get("other_districts"):
+        parts["district"] = _JOINER.join([parts["district"], *values["other_districts"]])
+    return parts
 
 
 def _described(name: str, value: Any) -> str:

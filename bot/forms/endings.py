@@ -9,6 +9,9 @@ from bot.forms.types import FOLLOW_UP, PHONE, Heard, Memo, Say, Step
 from bot.forms.work import callback_time
 from core.types import CallAction, Disposition, FieldValue
 
+# The second one is the bureau's to decide: without it in the domain it is left out.
+_CRISIS = (Say("utter_crisis"), Say("utter_danger"))
+
 
 def moved(memo: Memo, move: str, heard: Heard) -> Step:
     """Carry out a move that is possible at every step."""
@@ -37,6 +40,9 @@ def moved(memo: Memo, move: str, heard: Heard) -> Step:
         return Step(memo, (ask(memo),), replay=True)
     if move == "crisis":
         return _crisis(memo, phone)
+    if move == "distress":
+        noted = replace(memo, needs_review=tuple(dict.fromkeys((*memo.needs_review, "distress"))))
+        return Step(noted, (Say("utter_distress_form"), ask(noted)))
     if move == "present":
         return Step(memo, (ask(memo),))
     response = {"who": "utter_who", "bot": "utter_bot_short", "privacy": "utter_privacy"}[move]
@@ -79,6 +85,10 @@ def _noted(memo: Memo, disposition: Disposition, review: str = "") -> Memo:
 
 
 def _opt_out(memo: Memo, phone: bool) -> Step:
+    """Stop at once, whoever says so; a relative cannot decide for good, so staff ask the person."""
+    if memo.value("identity") == "relative":
+        memo = _noted(memo, Disposition.OPT_OUT, "relative_opt_out")
+        return hang_up(memo, Say("utter_opt_out_relative"))
     memo = _noted(memo, Disposition.OPT_OUT)
     if phone:
         return hang_up(memo, Say("utter_opt_out"))
@@ -104,10 +114,10 @@ def _crisis(memo: Memo, phone: bool) -> Step:
     if phone:
         memo = _noted(memo, Disposition.TRANSFERRED, "crisis")
         closed = replace(memo, open_question="", activity="ended")
-        return Step(closed, (Say("utter_crisis"),), call=CallAction.TRANSFER)
+        return Step(closed, _CRISIS, call=CallAction.TRANSFER)
     memo = replace(memo, needs_review=tuple(dict.fromkeys((*memo.needs_review, "crisis"))))
     alone = replace(memo, activity="", open_question="")
-    return Step(alone, (Say("utter_crisis"),), call=CallAction.TRANSFER)
+    return Step(alone, _CRISIS, call=CallAction.TRANSFER)
 
 
 def _anger(memo: Memo, phone: bool) -> Step:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from bot.forms import endings, ladders
 from bot.forms.answers import beside, corrections, parse_answer, parse_key, restated, told_beside
 from bot.forms.asking import ask, asked, summary
-from bot.forms.flow import DONE, known_facts, next_question
+from bot.forms.flow import DONE, known_facts, next_question, previous_question
 from bot.forms.moves import guessed_move, is_policy_question, move_of
 from bot.forms.person import hardship_signals, stated_identity
-from bot.forms.questions import KNOWABLE
+from bot.forms.questions import KNOWABLE, QUESTIONS
 from bot.forms.types import FOLLOW_UP, JOB_INTENTION, PHONE, Heard, Memo, Say, Step, Update
 from core.types import Disposition, FieldValue, TurnEvent
 
@@ -29,6 +29,32 @@ def start_intention(memo: Memo, heard: Heard) -> Step:
     fresh = Memo(activity=JOB_INTENTION, facts=memo.facts, needs_review=memo.needs_review)
     fresh = _store(fresh, beside(heard), heard)
     return asked(fresh, (Say("utter_intention_start"),))
+
+
+def restart(memo: Memo) -> Step:
+    """Begin the running form again; who is on the line need not be asked twice."""
+    kept = {name: memo.fields[name] for name in ("identity", "convenient") if name in memo.fields}
+    flags = tuple(flag for flag in memo.flags if flag in ("relation", "calmed"))
+    fresh = replace(memo, fields=kept, flags=flags, open_question="", unclears=0, silences=0)
+    return asked(fresh, (Say("utter_restarted_form"),))
+
+
+def step_back(memo: Memo) -> Step:
+    """Put the question before the open one again; the first one is put once more."""
+    before = previous_question(memo)
+    memo = replace(memo, unclears=0, silences=0)
+    if not before:
+        return Step(memo, (Say("utter_back_first"), ask(memo)))
+    gone = {
+        QUESTIONS[before].field,
+        "summary_confirmed",
+        *(["other_districts"] if before == "district" else []),
+    }
+    fields = {name: value for name, value in memo.fields.items() if name not in gone}
+    marks = {"confirm_known": ("known_asked",), "hardship": ("hardship_asked",)}.get(before, ())
+    flags = tuple(flag for flag in memo.flags if flag not in (*marks, "rejected"))
+    memo = replace(memo, fields=fields, flags=flags, open_question=before)
+    return Step(memo, (Say("utter_back"), ask(memo)))
 
 
 def step(memo: Memo, heard: Heard) -> Step:
@@ -172,6 +198,8 @@ def _confirmed(memo: Memo) -> Step:
 def _store(memo: Memo, updates: list[Update], heard: Heard) -> Memo:
     fields = dict(memo.fields)
     for update in updates:
+        if update.field == "district":
+            fields.pop("other_districts", None)  # they were said beside the old one
         fields[update.field] = FieldValue(update.value, update.words, heard.message_id, update.confidence)
     review = memo.needs_review
     if fields.get("hardship") and fields["hardship"].value:
@@ -200,8 +228,10 @@ __all__ = [
     "KNOWABLE",
     "PHONE",
     "next_question",
+    "restart",
     "start_follow_up",
     "start_intention",
     "step",
+    "step_back",
     "summary",
 ]

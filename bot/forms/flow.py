@@ -14,6 +14,17 @@ def next_question(memo: Memo) -> str:
     return next((question for question in questions if not _answered(memo, question)), DONE)
 
 
+def previous_question(memo: Memo) -> str:
+    """Return the last question that was answered before the open one, ``DONE`` when there is none.
+
+    Who is on the line and whether it suits them is not gone back to.
+    """
+    order = _follow_up(memo) if memo.activity == FOLLOW_UP else _intention(memo)
+    open_at = order.index(memo.open_question) if memo.open_question in order else len(order)
+    before = [q for q in order[:open_at] if q not in ("identity", "convenient") and _answered(memo, q)]
+    return before[-1] if before else DONE
+
+
 def known_facts(memo: Memo) -> dict[str, object]:
     """Return what the register knows of the job intention and was not said in this talk."""
     return {name: memo.facts[name] for name in KNOWABLE if memo.facts.get(name) and name not in memo.fields}

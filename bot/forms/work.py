@@ -25,6 +25,29 @@ DISTRICTS = (
     "从化区",
     "增城区",
 )
+# Jobs that a recogniser writes as other words of the same sound: 宝安 for 保安.
+JOBS = (
+    "保安",
+    "保洁",
+    "保姆",
+    "月嫂",
+    "家政",
+    "护工",
+    "司机",
+    "骑手",
+    "快递员",
+    "收银员",
+    "服务员",
+    "厨师",
+    "电工",
+    "焊工",
+    "普工",
+    "叉车工",
+    "文员",
+    "客服",
+    "会计",
+    "销售",
+)
 _NEGATION = re.compile(
     r"(?:不是|唔系|不要|唔要|不想做|唔想做|不做|唔做|不去|唔去|不在|除了|从|由)[^,，。;；]{0,2}$"
 )
@@ -80,6 +103,9 @@ def wanted_jobs(heard: Heard, *, asked: bool = True) -> Update | None:
         return Update("wanted_jobs", [ANY], heard.text, 0.9)
     likely = heard.retry or heard.intent in ("give_job", "start_intention", "correct", "training")
     words = free_words(heard) if likely else ""
+    sounds = closest(words, JOBS, max_cost=0.0) if len(words) <= 4 else None
+    if sounds and sounds.end - sounds.start == len(words):
+        return Update("wanted_jobs", [sounds.candidate], heard.text, 0.75)
     return Update("wanted_jobs", [words], heard.text, 0.5) if words and len(words) <= 12 else None
 
 
@@ -103,6 +129,15 @@ def district(heard: Heard, *, asked: bool = True) -> Update | None:
         return None
     value = short.get(likeness.candidate, likeness.candidate)
     return Update("district", value, heard.text, round(0.75 - likeness.cost, 2))
+
+
+def other_districts(heard: Heard, first: Update) -> list[Update]:
+    """Return the further districts of 天河或者白云; where one corrects another there are none."""
+    if _changes(heard.text):
+        return []
+    named = list(dict.fromkeys(entity.value for entity in names(heard, "district")))
+    others = [name for name in named if name != first.value]
+    return [Update("other_districts", others, heard.text, 0.9)] if others else []
 
 
 def expected_pay(heard: Heard, *, asked: bool = True) -> Update | None:

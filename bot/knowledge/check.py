@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+from bot.knowledge.contradictions import contradictions
 from bot.knowledge.dates import end_date
+from bot.knowledge.districts import load_districts
 from bot.knowledge.loader import KNOWLEDGE_DIR, load_out_of_scope, read_files, read_mapping, read_questions
 from bot.knowledge.phrases import load_phrases
 from bot.knowledge.rules import cross_problems, question_problems, spoken_problems, wording_number_problems
@@ -34,11 +37,13 @@ class Report:
     verify: tuple[str, ...]
     expired: tuple[str, ...]
     expiring: tuple[Expiring, ...]
+    contradicting: tuple[str, ...] = ()
 
 
 def check_knowledge(today: date, folder: Path = KNOWLEDGE_DIR) -> Report:
     """Check every file under ``folder``; never raises for what is wrong in them."""
     errors, files = read_files(folder)
+    wording: dict[str, Any] = {}
     try:
         spoken, wording = read_mapping(folder / "spoken.yaml"), read_mapping(folder / "wording.yaml")
         cross = [
@@ -49,6 +54,7 @@ def check_knowledge(today: date, folder: Path = KNOWLEDGE_DIR) -> Report:
         if not cross:
             errors += wording_number_problems(files, wording)
         load_phrases(folder / "phrases.yaml")
+        load_districts(folder, {raw["id"] for items in files.values() for raw in items})
         load_out_of_scope(folder)
     except KnowledgeError as error:
         errors.append(str(error))
@@ -67,7 +73,12 @@ def check_knowledge(today: date, folder: Path = KNOWLEDGE_DIR) -> Report:
             and (ends := end_date(raw["deadline_or_period"])) is not None
             and ends <= today + timedelta(days=WARN_DAYS)
         ),
+        contradicting=() if errors else tuple(contradictions(files, _titles(entries, wording))),
     )
+
+
+def _titles(entries: list[dict[str, Any]], wording: dict[str, Any]) -> dict[str, str]:
+    return {raw["id"]: str((wording.get(raw["id"]) or {}).get("title") or raw["title"]) for raw in entries}
 
 
 _STATUSES = ("current", "verify", "expired", "snapshot")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -65,15 +65,43 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
         "unknown_spoken": "hotline",
         "human_title": "",
         "human_text": "",
+        "unknown_part": "part hotline",
+        "lapsed": "date",
+        "lapsed_spoken": "date",
+        "about_person": "person",
+        "about_person_spoken": "person",
+        "ask_district": "",
+        "other_district": "",
+        "list_first": "count item",
+        "list_next": "number item",
+        "list_last": "item",
+        "list_more": "",
+        "detail_item": "facet text",
+        "facet_details": "",
     }.items()
 }
 
 
+# Sections of the file beside the phrases: names by what people say, and phrases in Cantonese.
+_SECTIONS = ("persons", "cantonese")
+
+
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Templates by name; ``say`` fills one in."""
+    """Templates by name; ``say`` fills one in.
+
+    ``persons``: what people say (老公) → how we name them (您先生). ``cantonese``: the phrases that read
+    differently to somebody who is answered in Cantonese.
+    """
 
     templates: Mapping[str, str]
+    persons: Mapping[str, str] = field(default_factory=dict)
+    cantonese: Mapping[str, str] = field(default_factory=dict)
+
+    def in_language(self, language: str) -> Phrases:
+        """Return the phrases to answer with in ``language`` (``cantonese``; anything else: Mandarin)."""
+        own = self.cantonese if language == "cantonese" else {}
+        return replace(self, templates={**self.templates, **own}) if own else self
 
     def say(self, name: str, **values: str) -> str:
         """The phrase ``name`` with its placeholders filled.
@@ -96,14 +124,18 @@ def load_phrases(path: Path = PHRASES_FILE) -> Phrases:
         raise KnowledgeError(f"{path.name}: cannot be read as YAML ({type(error).__name__})") from error
     if not isinstance(raw, dict):
         raise KnowledgeError(f"{path.name}: must be a mapping of phrase names to text")
+    sections = {name: raw.pop(name, None) or {} for name in _SECTIONS}
+    if not all(isinstance(section, dict) for section in sections.values()):
+        raise KnowledgeError(f"{path.name}: {', '.join(_SECTIONS)}: must be mappings")
     problems = [f"{name}: missing" for name in PLACEHOLDERS if name not in raw]
-    for name, text in raw.items():
+    for name, text in (*raw.items(), *sections["cantonese"].items()):
         problem = _problem(str(name), text)
         if problem:
             problems.append(f"{name}: {problem}")
     if problems:
         raise KnowledgeError(f"{path.name}: " + "; ".join(sorted(problems)))
-    return Phrases(templates=dict(raw))
+    persons = {str(said): str(named) for said, named in sections["persons"].items()}
+    return Phrases(dict(raw), persons, dict(sections["cantonese"]))
 
 
 def _problem(name: str, text: object) -> str:

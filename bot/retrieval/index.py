@@ -44,14 +44,19 @@ class PolicyIndex:
     repair: Repair
 
     @classmethod
-    def load(cls, entries: Sequence[PolicyEntry], cache_dir: Path) -> PolicyIndex:
+    def load(
+        cls, entries: Sequence[PolicyEntry], cache_dir: Path, foreign: Sequence[str] | None = None
+    ) -> PolicyIndex:
         """Index ``entries``; embeddings are read from or written to ``cache_dir``.
+
+        ``foreign`` are questions that no entry answers (``None``: those of the shipped knowledge).
 
         Raises:
             ModelError: when the fitted weights are missing or do not belong to these features.
         """
         calibration = load_calibration()
-        evidence = Evidence.fit(entries, load_out_of_scope(), cache_dir)
+        known_foreign = load_out_of_scope() if foreign is None else foreign
+        evidence = Evidence.fit(entries, known_foreign, cache_dir)
         words = {entry.id: own_words(entry) for entry in entries}
         return cls(
             tuple(entries), evidence, calibration, Wordings.of(entries), words, Repair.of(words.values())
@@ -87,6 +92,10 @@ class PolicyIndex:
         if ranking.decision == "answer" or not adds_to_last(query):
             return ranking
         return self._rank(f"{normalise(known.title)} {query}")
+
+    def rank(self, question: str) -> Ranking:
+        """Rank by the evidence alone: neither the entries' own wordings nor a context are looked at."""
+        return self._rank(normalise(question))
 
     def _rank_heard(self, query: str) -> Ranking:
         """Rank what was written; unless that is sure, also what it sounds like, and keep the likelier."""

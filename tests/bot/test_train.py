@@ -29,7 +29,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["config.yml", "nlu_data/general.yml", "dialogues/domain/follow_up.yml", "bot/chinese/text.py"]
+    "name", ["config.yml", "nlu_data/general.yml", "dialogues/domain/domain.yml", "bot/chinese/text.py"]
 )
 def test_every_kind_of_input_counts(copy: Path, name: str) -> None:
     """A changed character in any input asks for a new model."""
