@@ -1,4 +1,4 @@
-"""`python -m casework`: dispatcher, results relay and feedback intake, until SIGTERM or SIGINT."""
+"""`python -m casework`: dispatcher, relay, feedback intake, alerts and hooks, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import asyncio
 import os
 import socket
 import sys
+from typing import Protocol
 
 from redis.asyncio import Redis
 
+from casework.alerting import Alerts
 from casework.dispatcher import Dispatcher
 from casework.intake import Intake
 from casework.keeping.daily import keep_house
 from casework.leadership import Leadership
 from casework.monitor import serve_monitor
+from casework.notifiers import load_notifiers
 from casework.relay import Relay
 from casework.store import open_store
+from casework.watch import Watch
+from casework.webhooks.config import read_webhooks
+from casework.webhooks.delivery import Webhook
 from core.clock import SystemClock
 from core.errors import QueueError, StorageError
 from core.logs import get_log
@@ -26,6 +32,11 @@ from core.tasks import until_stop
 from core.types import CallTask, Feedback
 
 LAST_RELAY_S = 3.0
+
+
+class _Part(Protocol):
+    async def run(self, stop: asyncio.Event) -> None: ...
+
 
 _log = get_log("casework")
 
@@ -39,7 +50,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         relay = Relay(store, redis)
         queue = RedisStreamQueue(redis, CALLS_STREAM, CallTask)
         intake = Intake(store, RedisStreamQueue(redis, FEEDBACK_STREAM, Feedback), owner)
-        dispatcher = Dispatcher(store, redis, queue, Leadership(store, redis, owner, clock), clock)
+        hooks = [Webhook(redis, hook, clock, lambda: dispatcher.leads) for hook in read_webhooks(settings)]
+        alerts = Alerts(redis, load_notifiers(settings), owner)
+        dispatcher = Dispatcher(store, redis, queue, Leadership(store, redis, owner, clock), clock, alerts)
+        watch = Watch(store, redis, alerts, clock)
+        parts: tuple[_Part, ...] = (relay, intake, dispatcher, alerts, watch, *hooks)
 
         async def status() -> dict[str, bool]:
             await store.ping()
@@ -47,9 +62,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
         _log.info("started", owner=owner)
         async with asyncio.TaskGroup() as group:
-            group.create_task(until_stop(relay.run(stop), stop))
-            group.create_task(until_stop(intake.run(stop), stop))
-            group.create_task(until_stop(dispatcher.run(stop), stop))
+            for part in parts:
+                group.create_task(until_stop(part.run(stop), stop))
             group.create_task(until_stop(keep_house(store, settings, stop), stop))
             group.create_task(until_stop(serve_monitor(settings, store, redis, stop), stop))
             beating = beat(redis, f"nuanye:alive:casework:{owner}", status, stop)

@@ -10,9 +10,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from casework.routing import district_in, stream_of
-from core.streams import DEAD, redis_errors
+from core.streams import DEAD, FEEDBACK_STREAM, redis_errors
 
 _PAGE = 1000
+
+
+def group_of(stream: str) -> str:
+    """Return the consumer group whose business a stream is."""
+    return "casework" if stream == FEEDBACK_STREAM else district_in(stream)
 
 
 async def unconsumed(redis: Redis) -> dict[str, str]:

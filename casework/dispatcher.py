@@ -7,9 +7,12 @@ import asyncio
 import msgspec
 from redis.asyncio import Redis
 
+from casework.alerting import Alerts
 from casework.handout import StaleLeader
 from casework.leadership import Leadership
 from casework.store import Store
+from casework.watch import overdue_alert
+from core.alerts import Alert, AlertKind, alert
 from core.clock import Clock, SystemClock
 from core.errors import QueueError, StorageError
 from core.interfaces import Queue
@@ -44,12 +47,14 @@ class Dispatcher:
         queue: Queue[CallTask],
         leadership: Leadership,
         clock: Clock | None = None,
+        alerts: Alerts | None = None,
     ) -> None:
         self._store = store
         self._redis = redis
         self._queue = queue
         self._leadership = leadership
         self._clock = clock or SystemClock()
+        self._alerts = alerts
         self._lines = 0
         self._lines_seen_ms = float("-inf")
         self._upkeep_ms = float("-inf")
@@ -103,6 +108,7 @@ class Dispatcher:
         if now_ms - self._upkeep_ms < UPKEEP_EVERY_MS:
             return 0
         self._upkeep_ms = now_ms
+        now = self._clock.now()
         for attempt in await self._store.reap(fence):
             _log.warning("lease_lapsed", attempt=attempt)
         lost = await self._store.lost_tasks(fence, older_than_ms=LOST_AFTER_MS if self._lines > 0 else None)
@@ -111,8 +117,16 @@ class Dispatcher:
             _log.warning("published_again", attempt=task.task_id)
         for campaign in await self._store.pause_failing(fence):
             _log.error("campaign_paused", campaign=campaign, reason="failure_spike")
+            await self._tell(alert(AlertKind.FAILURE_SPIKE, campaign, now, key=now.isoformat()))
         await self._store.finish_campaigns(fence)
+        await self._store.plan_check_ins(fence)
+        for case in await self._store.raise_overdue(fence):
+            await self._tell(overdue_alert(case.case_id, case.level, now, case.district + case.street))
         return len(lost)
+
+    async def _tell(self, news: Alert) -> None:
+        if self._alerts is not None:
+            await self._alerts.send(news)
 
     async def _look_at_lines(self) -> None:
         now_ms = self._clock.monotonic_ms()

@@ -117,6 +117,10 @@ class Settings:
     media_timeout_s: int = _setting(10, "Seconds without any audio packet after which a call counts as lost.")
     silence_timeout_ms: int = _setting(6000, "Silence after which a question is asked again.")
     barge_in_ms: int = _setting(160, "Voiced time over our speech that stops it.")
+    webhooks: str = _setting("", "File with the webhooks that results are delivered to; empty: none.")
+    notifiers: str = _setting(
+        "file", "Who is told of alerts, comma-separated: file (data_dir/notices) or installed plug-ins."
+    )
     console_session_hours: int = _setting(8, "How long a staff login lasts.")
     console_https: bool = _setting(
         False,

@@ -1,0 +1,1 @@
+"""Results for systems that cannot read Redis: signed HTTP requests."""
