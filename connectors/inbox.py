@@ -201,7 +201,7 @@ class Inbox:
                 if isinstance(answer, tuple):
                     return answer
                 await self._on_answer(turn, answer)
-                further = await self._staff.heed(turn, answer) if self._staff else ()
+                shown, further = await self._staff.heed(turn, answer) if self._staff else (answer, ())
             except Unusable as error:
                 TURN_FAILURES.labels(error.code).inc()
                 return (self._notice(turn, error.notice, error.text),)
@@ -217,7 +217,7 @@ class Inbox:
                 if isinstance(error, BadInput) or failures >= self._patience.attempts:
                     return (self._notice(turn, "failed"),)
             else:
-                return (*reply_events(turn, answer, self._clock.now()), *further)
+                return (*reply_events(turn, shown, self._clock.now()), *further)
             await self._clock.sleep_ms(pause)
             pause = min(pause * 2, self._patience.retry_max_ms)
 

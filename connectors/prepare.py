@@ -37,6 +37,6 @@ class StaffGate(Protocol):
         """Return what the core is to answer, or what is said instead. Raises ``QueueError``."""
         ...
 
-    async def heed(self, turn: Turn, answer: Answer) -> tuple[Event, ...]:
-        """Return what is said after an answer that hands over. Raises ``QueueError``."""
+    async def heed(self, turn: Turn, answer: Answer) -> tuple[Answer, tuple[Event, ...]]:
+        """Return as much of an answer as is shown, and what is said after it. Raises ``QueueError``."""
         ...

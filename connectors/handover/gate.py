@@ -73,10 +73,13 @@ class Gate:
             return (*heard, self.notice(turn, "withdrawn"))
         return heard
 
-    async def heed(self, turn: Turn, answer: Answer) -> tuple[Event, ...]:
-        """Look whether the answer hands over; if so mark the conversation and say what to expect."""
+    async def heed(self, turn: Turn, answer: Answer) -> tuple[Answer, tuple[Event, ...]]:
+        """Look whether the answer hands over; if so mark the conversation and say what to expect.
+
+        Who is silent from now on must not ask: of such an answer only the first reply is shown.
+        """
         if not any(reply.call is CallAction.TRANSFER for reply in answer.replies):
-            return ()
+            return answer, ()
         urgent, now = _CRISIS in answer.state.needs_review, self.clock.now()
         state = first_state(now, urgent=urgent, hours=self.patience.hours)
         servicers = turn.channel in self.with_servicers
@@ -95,10 +98,14 @@ class Gate:
         await self.facts.publish(Fact(FactKind.ASKED, request.handover_id, request=request))
         mark = Mark(request.handover_id, turn.message_id, Phase.QUEUE)
         _log.info("staff_asked_for", handover=mark.handover_id, channel=turn.channel, urgent=urgent)
+        if state is HandoverState.TASK and not servicers:
+            return answer, ()
+        first = replace(answer.replies[0], call=CallAction.TRANSFER, buttons=())
+        shown = replace(answer, replies=(first,))
         if servicers:
             await self.marks.put(turn.conversation_id, mark)
-            return ()
-        return await self._begin(turn, mark, state)
+            return shown, ()
+        return shown, await self._begin(turn, mark, state)
 
     async def nobody_there(self, conversation_id: str, message_id: str) -> None:
         """The platform has no servicer now: our own staff are asked, or a message is taken."""

@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
 
+from casework.handover.types import HandoverEnd
+from connectors.handover.staffing import Behind
 from core.errors import DialogueUnavailable
 from core.interfaces import Dialogue
-from core.types import Answer, Reply, Turn
+from core.types import Answer, CallAction, Reply, Turn
 from tests.connectors.conftest import QUICK
+from tests.connectors.handover.conftest import Office
 from tests.eventually import eventually
 
 PATIENCE = replace(QUICK, deadline_ms=60_000)
@@ -42,6 +45,10 @@ class Harness(Protocol):
         """Say something unasked to somebody who has written before."""
         ...
 
+    def staffed(self, behind: Behind) -> None:
+        """From the next ``open`` on staff may take over; the platform's own servicers are off duty."""
+        ...
+
     async def seen(self, user: str) -> list[str]:
         """Return the sentences that reached a user, in order, split at blank lines."""
         ...
@@ -62,6 +69,8 @@ class Notebook:
         await asyncio.sleep(0.01)
         if self.down:
             raise DialogueUnavailable("down")
+        if turn.text == "人工":
+            return Answer((Reply("答人工"), Reply("请问您住在哪个区？", call=CallAction.TRANSFER)))
         return Answer((Reply(f"答{turn.text}"),))
 
 
@@ -161,3 +170,25 @@ class ChannelContract:
             return (await harness.seen("u1"))[-1:] == ["工作人员来了"]
 
         await eventually(there)
+
+    async def test_staff_take_over_and_give_back(self, harness: Harness, office: Office) -> None:
+        """Asked for a person, the core is silent and asks nothing until staff have given back."""
+        book = Notebook()
+        harness.staffed(office.behind)
+        await harness.open(book)
+        await harness.say("u1", "人工", "1")
+        handover = await office.claim()
+        await harness.say("u1", "在吗", "2")
+        await office.reads(handover, "在吗")
+        await office.say(handover, "您好，请讲")
+
+        async def heard() -> bool:
+            return any(text.endswith("您好，请讲") for text in await harness.seen("u1"))
+
+        await eventually(heard)
+        assert await office.store.end_handover(handover.handover_id, HandoverEnd.RETURNED, staff="li.hua")
+        await office.heeded(handover)
+        await harness.say("u1", "谢谢", "3")
+        await self.answers(harness, "u1", ["答人工", "答谢谢"])
+        assert "请问您住在哪个区？" not in await harness.seen("u1")
+        assert [turn.text for turn in book.turns if turn.text] == ["人工", "谢谢"]

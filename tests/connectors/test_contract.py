@@ -27,6 +27,7 @@ from connectors.fake_platform.corp import CorpAccount
 from connectors.fake_platform.kf import FakeKf
 from connectors.fake_platform.wechat import Account, FakeWechat
 from connectors.fake_platform.wecom import FakeWecom
+from connectors.handover.staffing import Behind
 from connectors.redis_store import RedisStore
 from connectors.types import Limits
 from connectors.web.crypto import make_token
@@ -42,8 +43,11 @@ from core.settings import Settings
 from core.types import Answer, Reply, Turn
 from tests.connectors.conftest import ListLedger
 from tests.connectors.contract import PATIENCE, ChannelContract
+from tests.connectors.handover.conftest import office
 from tests.connectors.wechat_kf.conftest import with_kf
 from tests.connectors.wecom.conftest import with_wecom
+
+__all__ = ["office"]
 
 pytestmark = pytest.mark.net
 
@@ -63,9 +67,13 @@ class Server:
         self._port, self.other_port = ports
         self._runners: list[web.AppRunner] = []
         self._left = AsyncExitStack()
+        self.behind: Behind | None = None
+
+    def staffed(self, behind: Behind) -> None:
+        self.behind = behind
 
     async def open(self, dialogue: Dialogue) -> None:
-        parts = Parts(self.redis, dialogue, ListLedger(), None, self.http)
+        parts = Parts(self.redis, dialogue, ListLedger(), None, self.http, self.behind)
         runner = web.AppRunner(make_app(self.settings, parts, PATIENCE), access_log=None, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self._port, reuse_address=True).start()
@@ -161,6 +169,8 @@ class KfHarness(Server):
             self.platform = FakeKf(CorpAccount(), SystemClock(), self.http, f"{self.url}/kf/callback")
             api = await self._left.enter_async_context(self.platform.serve("127.0.0.1", self.other_port))
             self.settings = with_kf(self.settings, self.platform.account, api)
+        if self.behind is not None:
+            self.platform.servicers = dict.fromkeys(self.platform.servicers, 1)
         await super().open(dialogue)
 
     async def say(self, user: str, text: str, key: str) -> None:

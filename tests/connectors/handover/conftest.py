@@ -86,6 +86,15 @@ class Office:
 
         await eventually(there)
 
+    async def heeded(self, handover: Handover) -> None:
+        """Wait until the doors have acted on the newest change."""
+
+        async def there() -> bool:
+            found = await self.store.get_handover(handover.handover_id)
+            return found is not None and found.heeded == found.version
+
+        await eventually(there)
+
     async def talk(self, handover: Handover) -> list[tuple[str, str]]:
         """Return the whole conversation as staff see it."""
         return [(line.who, line.text) for line in await self.store.handover_lines(handover.handover_id)]
