@@ -24,8 +24,10 @@ from connectors.results import CHAT_RESULTS_STREAM, ResultRelay
 from connectors.texts import load_texts
 from connectors.types import Limits
 from connectors.web.channel import WebChannel
+from connectors.web.gate import Gate
 from connectors.web.guard import Guard, parse_origins
 from connectors.web.page import Page
+from connectors.web.voice import RECORDINGS_PER_MINUTE, VoiceRoute
 from connectors.web.wire import MAX_BODY, dump
 from core.clock import Clock, SystemClock
 from core.hearing import Hearing, HttpHearing
@@ -72,10 +74,12 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     staffing = _staffing(settings, parts, store)
     guard = _guard(settings, clock)
     sessions = RateLimit(parts.redis, "sessions", limit=SESSIONS_PER_MINUTE)
-    channel = WebChannel(inbox, store, guard, texts, sessions)
+    voice = _voice(settings, parts)
+    gate = Gate(guard, texts)
+    channel = WebChannel(inbox, store, gate, sessions, voice)
     app = web.Application(client_max_size=MAX_BODY)
     app.add_routes(channel.routes(inbox.accept))
-    app.add_routes(Page(texts, guard.origins).routes())
+    app.add_routes(Page(gate, voice=voice is not None).routes())
     app.add_routes(_service_routes(inbox, parts.redis))
     if parts.http is not None:
         context = _context(settings, parts, parts.http, inbox, store)
@@ -128,6 +132,20 @@ def _guard(settings: Settings, clock: Clock) -> Guard:
         clock=clock,
         trust_proxy=settings.chat_trust_proxy,
     )
+
+
+def _hearing(settings: Settings, parts: Parts) -> Hearing | None:
+    if parts.hearing is not None or parts.http is None:
+        return parts.hearing
+    return HttpHearing(parts.http, settings.hearing_base_url)
+
+
+def _voice(settings: Settings, parts: Parts) -> VoiceRoute | None:
+    """Voice input of the page, unless the installation has nothing that hears."""
+    hearing = _hearing(settings, parts)
+    if hearing is None or not (settings.hearing_port or settings.hearing_url):
+        return None
+    return VoiceRoute(hearing, RateLimit(parts.redis, "recordings", limit=RECORDINGS_PER_MINUTE))
 
 
 def _context(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from connectors.media import to_speech
+from connectors.heard import Unheard, words_of
 from connectors.platform_texts import PlatformTexts
 from connectors.prepare import NotReady, Unusable
 from connectors.tencent.errors import PlatformError, PlatformUnavailable, TokenRejected
 from core.clock import Clock
-from core.errors import BadInput, EngineError, TooLarge
+from core.errors import BadInput, TooLarge
 from core.hearing import Hearing
 from core.logs import get_log
 from core.types import Turn
@@ -19,10 +19,6 @@ _log = get_log("listening")
 
 VOICE = "voice"
 """Key of ``Turn.metadata`` that holds the platform's id of a voice message."""
-
-_TRIES = 3
-_PAUSE_MS = 1_000
-_MAX_CHARS = 2_000
 
 Download = Callable[[str], Awaitable[tuple[bytes, str]]]
 
@@ -43,34 +39,18 @@ class Listener:
             return turn
         try:
             data, _ = await self.download(media_id)
-            speech = await to_speech(data)
+            text = await words_of(data, self.hearing, self.clock)
         except (PlatformUnavailable, TokenRejected) as error:
             raise NotReady(f"a voice message cannot be fetched ({error.code})") from None
         except TooLarge:
             raise self._unusable("voice_long") from None
-        except EngineError as error:
-            _log.error("voice_not_decoded", code=error.code, reason=str(error), hint=error.hint)
-            raise self._unusable("voice_away") from None
         except (PlatformError, BadInput) as error:
             _log.warning("voice_not_usable", code=error.code, reason=str(error))
             raise self._unusable("voice_unclear") from None
-        text = await self._hear(speech.wav)
-        if not text:
-            raise self._unusable("voice_unclear")
+        except Unheard as error:
+            raise self._unusable(error.notice) from None
         rest = {name: value for name, value in turn.metadata.items() if name != VOICE}
-        return replace(turn, text=text[:_MAX_CHARS], metadata=rest)
-
-    async def _hear(self, wav: bytes) -> str:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return (await self.hearing.transcribe(wav)).text.strip()
-            except BadInput:
-                return ""
-            except EngineError as error:
-                _log.warning("voice_not_heard", code=error.code, reason=str(error), attempt=attempt)
-                if attempt < _TRIES:
-                    await self.clock.sleep_ms(_PAUSE_MS)
-        raise self._unusable("voice_away")
+        return replace(turn, text=text, metadata=rest)
 
     def _unusable(self, notice: str) -> Unusable:
         return Unusable(notice, self.texts.notices[notice])

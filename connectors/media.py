@@ -22,7 +22,14 @@ _KINDS = (
     (b"\xff\xf3", "mp3"),
     (b"\xff\xf2", "mp3"),
     (b"OggS", "ogg"),
+    (b"\x1a\x45\xdf\xa3", "matroska"),
+    (b"\xff\xf1", "aac"),
+    (b"\xff\xf9", "aac"),
 )
+# Browsers of Apple's record MP4; its first box, of any length, is called ftyp.
+_MP4 = (4, b"ftyp", "mp4")
+# What is kept of a recording is small whatever rate and channels it claims.
+_PLAIN = ["-ac", "1", "-ar", str(SPEECH_RATE_HZ)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,13 @@ async def to_speech(data: bytes) -> Speech:
 
 
 def _decode(data: bytes) -> Speech:
-    kind = next((name for head, name in _KINDS if data.startswith(head)), "")
+    kind = _kind(data)
     if not kind:
         raise BadInput("a voice message is not in a known audio format")
     try:
         # A second more than allowed is enough to know that it is too long, however long it is.
         limit_s = MAX_SPEECH_MS / 1000 + 1
-        sound = AudioSegment.from_file(io.BytesIO(data), format=kind, duration=limit_s)
+        sound = AudioSegment.from_file(io.BytesIO(data), format=kind, duration=limit_s, parameters=_PLAIN)
     except FileNotFoundError as error:
         raise EngineError("ffmpeg was not found", hint="install ffmpeg") from error
     except (CouldntDecodeError, IndexError, KeyError, OSError, ValueError, EOFError):
@@ -69,3 +76,10 @@ def _decode(data: bytes) -> Speech:
     wav = io.BytesIO()
     plain.export(wav, format="wav")
     return Speech(wav.getvalue(), len(sound))
+
+
+def _kind(data: bytes) -> str:
+    at, mark, name = _MP4
+    if data[at : at + len(mark)] == mark:
+        return name
+    return next((name for head, name in _KINDS if data.startswith(head)), "")

@@ -38,8 +38,9 @@ class Event:
 
     ``id`` is given by the log and is the cursor to continue after; ``message_id`` is the turn that
     the entry is, or answers. An answer of several replies is stored whole, numbered ``index`` of
-    ``of``. On its last reply, ``handover``: a person is to take over; ``completed`` and ``policy_ids``
-    are those of the conversation state.
+    ``of``. ``spoken`` is what to read aloud instead of ``text``, where that differs. On its last
+    reply, ``handover``: a person is to take over; ``completed`` and ``policy_ids`` are those of the
+    conversation state.
     """
 
     type: EventType
@@ -54,6 +55,7 @@ class Event:
     handover: bool = False
     completed: str = ""
     policy_ids: tuple[str, ...] = ()
+    spoken: str = ""
     id: str = ""
 
 
@@ -91,6 +93,7 @@ def reply_events(turn: Turn, answer: Answer, at: datetime) -> tuple[Event, ...]:
             sources=reply.sources,
             index=index,
             of=last + 1,
+            spoken=reply.spoken,
             handover=reply.call is CallAction.TRANSFER,
             completed=answer.state.completed if index == last else "",
             policy_ids=answer.state.policy_ids if index == last else (),

@@ -129,7 +129,8 @@ async def chromium_page() -> AsyncIterator[Page]:
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(
             executable_path=find_program("chromium"),
-            args=["--no-sandbox"],
+            # A microphone that beeps; a page gets it once the test has granted it.
+            args=["--no-sandbox", "--use-fake-device-for-media-stream"],
         )
         context = await browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN")
         page = await context.new_page()

@@ -47,6 +47,7 @@ class Hello:
 
     token: str
     cursor: str = START_CURSOR
+    lang: str = ""
     type: Literal["hello"] = "hello"
 
 

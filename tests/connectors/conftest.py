@@ -16,6 +16,7 @@ from connectors.app import Parts, make_app
 from connectors.handover.staffing import Behind
 from connectors.patience import Patience
 from core.errors import StorageError
+from core.hearing import Hearing
 from core.interfaces import Dialogue
 from core.settings import Settings
 from core.types import Answer, Result, Turn
@@ -113,10 +114,11 @@ async def start_door(settings: Settings, free_port: Callable[[], int]) -> AsyncI
             patience: Patience = QUICK,
             using: Settings = settings,
             behind: Behind | None = None,
+            hearing: Hearing | None = None,
         ) -> Door:
             ledger = ListLedger()
             runner = web.AppRunner(
-                make_app(using, Parts(redis, dialogue, ledger, handovers=behind), patience),
+                make_app(using, Parts(redis, dialogue, ledger, hearing, handovers=behind), patience),
                 access_log=None,
                 shutdown_timeout=1,
             )

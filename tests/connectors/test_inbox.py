@@ -21,7 +21,7 @@ from core.types import Answer, ConversationState, FieldValue, Reply, Result, Tur
 from tests.connectors.conftest import GatedDialogue, ListLedger
 from tests.eventually import eventually
 
-TEXTS = Texts(notices={code: f"<{code}>" for code in NOTICES}, page={})
+TEXTS = Texts(notices={code: f"<{code}>" for code in NOTICES}, page={}, cantonese={})
 CLOCK_START = VirtualClock().now()
 
 

@@ -15,6 +15,7 @@ from connectors.patience import Patience
 from connectors.redis_store import RedisStore
 from connectors.types import Limits
 from connectors.web.channel import WebChannel
+from connectors.web.gate import Gate
 from core.dialogue import ScriptedDialogue
 from core.errors import DialogueUnavailable
 from core.settings import Settings
@@ -323,7 +324,7 @@ async def test_a_message_that_nobody_asked_for_reaches_open_pages(
 
         async with Redis.from_url(settings.redis) as redis:
             log = RedisStore(redis, Limits())
-            channel = WebChannel(None, log, _guard(), None, None)  # type: ignore[arg-type]
+            channel = WebChannel(None, log, Gate(_guard(), None), None)  # type: ignore[arg-type]
             await channel.send(session["conversation_id"], [Reply("有新岗位了。")])
         await client.until(2)
     assert client.events[1]["text"] == "有新岗位了。"

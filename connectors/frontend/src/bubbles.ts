@@ -1,4 +1,5 @@
 /** One entry of the conversation as an element. */
+import type { Aloud } from "./aloud";
 import { fill, type Texts } from "./config";
 import { button, el, hiddenText, icon } from "./dom";
 import { clock } from "./times";
@@ -33,13 +34,43 @@ export function mine(text: string, at: Date, texts: Texts): Mine {
   };
 }
 
-export function theirs(event: LogEvent, texts: Texts, onPress: (text: string) => void): HTMLElement {
+export interface Acts {
+  readonly onPress: (text: string) => void;
+  /** Reads an entry aloud, or null where nothing can. */
+  readonly aloud: Aloud | null;
+}
+
+export function theirs(event: LogEvent, texts: Texts, { onPress, aloud }: Acts): HTMLElement {
   const bubble = el("div", { class: "bubble" }, hiddenText(`${texts.said_by_bot}：`), event.text);
   const node = el("div", { class: `entry theirs ${event.type}` }, bubble);
   if (event.sources.length > 0) bubble.appendChild(sources(event.sources, texts));
   if (event.buttons.length > 0) node.appendChild(choices(event, texts, onPress));
-  if (event.index === event.of - 1) node.appendChild(el("p", { class: "meta" }, timeOf(new Date(event.at))));
+  const meta = el("p", { class: "meta" });
+  if (event.index === event.of - 1) meta.appendChild(timeOf(new Date(event.at)));
+  if (aloud?.possible === true) meta.appendChild(readButton(event, texts, aloud));
+  if (meta.childNodes.length > 0) node.appendChild(meta);
   return node;
+}
+
+const LOUDSPEAKER = ["M4 10v4h4l5 4V6l-5 4z", "M16.5 9a4 4 0 0 1 0 6", "M19 6.5a8 8 0 0 1 0 11"] as const;
+
+function readButton(event: LogEvent, texts: Texts, aloud: Aloud): HTMLButtonElement {
+  const label = el("span", {}, texts.read_aloud);
+  const press = button("read", "", () => {
+    if (press.getAttribute("aria-pressed") === "true") {
+      aloud.stop();
+      return;
+    }
+    aloud.read(event, (read) => {
+      press.setAttribute("aria-pressed", "false");
+      label.textContent = read ? texts.read_aloud : texts.read_unable;
+    });
+    press.setAttribute("aria-pressed", "true");
+    label.textContent = texts.read_stop;
+  }, { "aria-pressed": "false" });
+  press.appendChild(icon(...LOUDSPEAKER));
+  press.appendChild(label);
+  return press;
 }
 
 export function local(text: string, texts: Texts): HTMLElement {

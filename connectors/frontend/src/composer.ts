@@ -1,17 +1,20 @@
 /** Where the resident writes. */
 import { fill, type Texts } from "./config";
 import { el, icon } from "./dom";
+import { VoiceInput, canRecord } from "./voice";
 
 export class Composer {
   readonly node: HTMLFormElement;
   private readonly input: HTMLTextAreaElement;
   private readonly hint: HTMLElement;
+  private readonly voice: VoiceInput | null;
   private composing = false;
 
   constructor(
     private readonly texts: Texts,
     private readonly maxText: number,
     private readonly onSend: (text: string) => void,
+    token: (() => string | null) | null,
   ) {
     this.input = el("textarea", {
       id: "composer",
@@ -25,6 +28,11 @@ export class Composer {
     this.hint = el("p", { id: "composer-hint", class: "hint", role: "status" });
     const send = el("button", { type: "submit", class: "send", "aria-label": texts.send }, icon("M4 12l16-8-5 16-3.5-6.5z"), el("span", {}, texts.send));
     const row = el("div", { class: "row" }, this.input, send);
+    this.voice = token !== null && canRecord() ? this.listen(token) : null;
+    if (this.voice !== null) {
+      row.insertBefore(this.voice.start, this.input);
+      row.appendChild(this.voice.panel);
+    }
     this.node = el("form", { class: "composer" }, this.hint, row, el("p", { class: "disclaimer" }, texts.disclaimer));
     this.input.addEventListener("input", () => {
       this.refresh();
@@ -58,6 +66,34 @@ export class Composer {
   clear(): void {
     this.input.value = "";
     this.refresh();
+  }
+
+  get draft(): string {
+    return this.input.value;
+  }
+
+  set draft(text: string) {
+    this.input.value = text;
+    this.refresh();
+  }
+
+  stop(): void {
+    this.voice?.stop();
+  }
+
+  private listen(token: () => string | null): VoiceInput {
+    return new VoiceInput(this.texts, {
+      token,
+      tell: (text) => {
+        this.hint.textContent = text;
+      },
+      written: (text) => {
+        const told = this.hint.textContent;
+        this.draft = [this.draft.trim(), text].filter((part) => part !== "").join("，");
+        if (this.hint.textContent === "") this.hint.textContent = told;
+        this.focus();
+      },
+    });
   }
 
   private submit(): void {

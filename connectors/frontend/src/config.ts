@@ -41,12 +41,34 @@ export interface Texts {
   readonly privacy_title: string;
   readonly privacy_note: string;
   readonly disclaimer: string;
+  readonly language: string;
+  readonly speak: string;
+  readonly speak_end: string;
+  readonly speak_cancel: string;
+  readonly listening: string;
+  readonly writing_down: string;
+  readonly written_down: string;
+  readonly no_microphone: string;
+  readonly read_aloud: string;
+  readonly read_stop: string;
+  readonly read_unable: string;
+}
+
+export interface Language {
+  /** BCP 47; the server's parameter `lang`. */
+  readonly tag: string;
+  readonly name: string;
+  readonly texts: Texts;
+  readonly notices: Readonly<Record<string, string>>;
 }
 
 export interface Config {
-  readonly texts: Texts;
-  readonly notices: Readonly<Record<string, string>>;
+  /** The first is the default. */
+  readonly languages: readonly [Language, ...Language[]];
   readonly maxText: number;
+  /** Whether the server hears recordings, and whether it reads answers aloud. */
+  readonly voice: boolean;
+  readonly aloud: boolean;
 }
 
 export function readConfig(): Config {

@@ -1,5 +1,5 @@
 /** The log of the conversation: each entry once, in order, scrolled to what is new. */
-import { local, mine, theirs, type Mine } from "./bubbles";
+import { local, mine, theirs, type Acts, type Mine } from "./bubbles";
 import { fill, type Texts } from "./config";
 import { button, el, hiddenText, icon } from "./dom";
 import { day } from "./times";
@@ -18,7 +18,7 @@ export class Conversation {
 
   constructor(
     private readonly texts: Texts,
-    private readonly onPress: (text: string) => void,
+    private readonly acts: Acts,
   ) {
     this.log = el("div", { role: "log", "aria-live": "polite", "aria-label": texts.conversation, tabindex: "-1" });
     this.log.className = "log";
@@ -56,7 +56,7 @@ export class Conversation {
       if (this.seen.has(event.id)) continue;
       this.seen.add(event.id);
       if (event.type !== "message") {
-        this.append(theirs(event, this.texts, this.onPress), new Date(event.at));
+        this.append(theirs(event, this.texts, this.acts), new Date(event.at));
       } else if (this.sent.has(event.message_id)) {
         this.settle(event.message_id);
       } else {

@@ -1,5 +1,5 @@
 /** What stands around the conversation: header, side panel, connection banner. */
-import { fill, type Texts } from "./config";
+import { fill, type Language, type Texts } from "./config";
 import { button, el, icon } from "./dom";
 import { memory } from "./memory";
 
@@ -7,7 +7,15 @@ export function skipLink(texts: Texts): HTMLElement {
   return el("a", { class: "skip", href: "#composer" }, texts.skip);
 }
 
-export function header(texts: Texts, onRestart: () => void): HTMLElement {
+export interface Tools {
+  readonly languages: readonly Language[];
+  readonly language: Language;
+  readonly onLanguage: (language: Language) => void;
+  readonly onRestart: () => void;
+}
+
+export function header({ languages, language, onLanguage, onRestart }: Tools): HTMLElement {
+  const { texts } = language;
   const mark = icon("M4 15a8 8 0 0 1 16 0", "M3 19h18", "M12 3v2M5 6l1.4 1.4M19 6l-1.4 1.4");
   mark.setAttribute("class", "mark");
   const restart = button("icon-button", "", onRestart, { "aria-label": texts.restart, title: texts.restart });
@@ -17,8 +25,22 @@ export function header(texts: Texts, onRestart: () => void): HTMLElement {
     { class: "top" },
     mark,
     el("div", { class: "brand" }, el("h1", {}, texts.product, el("small", {}, texts.tagline)), el("p", {}, texts.agency)),
-    el("div", { class: "tools" }, fontSizes(texts), restart),
+    el("div", { class: "tools" }, languageChoice(languages, language, onLanguage), fontSizes(texts), restart),
   );
+}
+
+function languageChoice(languages: readonly Language[], now: Language, onLanguage: (language: Language) => void): HTMLElement {
+  const select = el("select", { class: "language", "aria-label": now.texts.language, title: now.texts.language });
+  for (const { tag, name } of languages) {
+    const option = el("option", { value: tag, lang: tag }, name);
+    option.selected = tag === now.tag;
+    select.appendChild(option);
+  }
+  select.addEventListener("change", () => {
+    const chosen = languages.find((language) => language.tag === select.value);
+    if (chosen !== undefined) onLanguage(chosen);
+  });
+  return select;
 }
 
 function fontSizes(texts: Texts): HTMLElement {

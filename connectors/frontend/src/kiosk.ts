@@ -5,8 +5,11 @@ import { ask } from "./dialog";
 const IDLE_MS = 120_000;
 const WARNING_S = 20;
 
-export function watchIdle(texts: Texts, used: () => boolean, restart: () => void): void {
+/** Returns what ends the watch. */
+export function watchIdle(texts: Texts, used: () => boolean, restart: () => void): () => void {
   let timer = 0;
+  let question: { close(): void } | null = null;
+  let tick = 0;
   const wait = (): void => {
     window.clearTimeout(timer);
     timer = window.setTimeout(warn, IDLE_MS);
@@ -19,7 +22,8 @@ export function watchIdle(texts: Texts, used: () => boolean, restart: () => void
     let left = WARNING_S;
     const text = (): string => fill(texts.idle_question, { count: left });
     const dialog = ask(text(), [{ label: texts.idle_stay, onPress: stop }]);
-    const tick = window.setInterval(() => {
+    question = dialog;
+    tick = window.setInterval(() => {
       left -= 1;
       dialog.setText(text());
       if (left > 0) return;
@@ -32,6 +36,13 @@ export function watchIdle(texts: Texts, used: () => boolean, restart: () => void
       wait();
     }
   };
-  for (const kind of ["pointerdown", "touchstart", "keydown"]) window.addEventListener(kind, wait, { passive: true });
+  const kinds = ["pointerdown", "touchstart", "keydown"];
+  for (const kind of kinds) window.addEventListener(kind, wait, { passive: true });
   wait();
+  return () => {
+    for (const kind of kinds) window.removeEventListener(kind, wait);
+    window.clearTimeout(timer);
+    window.clearInterval(tick);
+    question?.close();
+  };
 }

@@ -3,7 +3,7 @@
  * has acknowledged them; what the server says is read from a cursor. So a broken connection can be mended at any
  * point without a message lost or shown twice. A WebSocket is tried first, the long poll where it does not pass.
  */
-import { openSession, poll, postMessage, socketUrl } from "./api";
+import { openSession, poll, postMessage, socketUrl, spokenLanguage } from "./api";
 import { memory, type Outgoing } from "./memory";
 import type { AckFrame, ErrorFrame, EventsFrame, Frame } from "./types";
 
@@ -27,6 +27,15 @@ const OPEN_MS = 6_000;
 const PASSING = new Set(["queue.unavailable", "inbox.busy", "inbox.crowded", "session.too_many"]);
 
 export class Link {
+  private readonly onOnline = (): void => {
+    this.retryNow();
+  };
+  private readonly onOffline = (): void => {
+    this.fail(this.generation);
+  };
+  private readonly onVisible = (): void => {
+    if (!document.hidden && !this.ready) this.retryNow();
+  };
   private cursor = START;
   private generation = 0;
   private failures = 0;
@@ -39,15 +48,17 @@ export class Link {
   private outbox: Outgoing[] = memory.outbox();
 
   constructor(private readonly listener: Listener) {
-    window.addEventListener("online", () => {
-      this.retryNow();
-    });
-    window.addEventListener("offline", () => {
-      this.fail(this.generation);
-    });
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && !this.ready) this.retryNow();
-    });
+    window.addEventListener("online", this.onOnline);
+    window.addEventListener("offline", this.onOffline);
+    document.addEventListener("visibilitychange", this.onVisible);
+  }
+
+  /** Lets go for good; the conversation stays for another link. */
+  stop(): void {
+    window.removeEventListener("online", this.onOnline);
+    window.removeEventListener("offline", this.onOffline);
+    document.removeEventListener("visibilitychange", this.onVisible);
+    this.drop();
   }
 
   get unsent(): readonly Outgoing[] {
@@ -115,7 +126,7 @@ export class Link {
       if (!greeted) socket.close();
     }, OPEN_MS);
     socket.onopen = () => {
-      socket.send(JSON.stringify({ type: "hello", token, cursor: this.cursor }));
+      socket.send(JSON.stringify({ type: "hello", token, cursor: this.cursor, lang: spokenLanguage() }));
     };
     socket.onmessage = (message: MessageEvent<string>) => {
       if (generation !== this.generation) return;
@@ -284,10 +295,4 @@ export class Link {
     this.socket?.close();
     this.socket = null;
   }
-}
-
-/** An id for one message: 96 random bits. */
-export function newMessageId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return `m_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

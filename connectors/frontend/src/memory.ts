@@ -1,12 +1,15 @@
 /**
  * What survives a reload. The session is kept for the tab only: a phone may be lent and a station's screen is
- * shared. The font size is not personal and is kept.
+ * shared. Font size and language are not personal and are kept on the device, but not on a station's screen.
  */
 import type { Session } from "./types";
 
 const SESSION = "nuanye.session";
 const OUTBOX = "nuanye.outbox";
 const FONT = "nuanye.font";
+const LANGUAGE = "nuanye.language";
+
+let shared = false;
 
 export interface Outgoing {
   readonly message_id: string;
@@ -27,12 +30,30 @@ export const memory = {
     write(sessionStore(), OUTBOX, messages.length > 0 ? messages : null);
   },
   fontSize(): number {
-    return (read(localStore(), FONT) as number | null) ?? 0;
+    return (read(taste(), FONT) as number | null) ?? 0;
   },
   keepFontSize(size: number): void {
-    write(localStore(), FONT, size);
+    write(taste(), FONT, size);
+  },
+  language(): string {
+    return (read(taste(), LANGUAGE) as string | null) ?? "";
+  },
+  keepLanguage(tag: string): void {
+    write(taste(), LANGUAGE, tag);
+  },
+  /** On a station's screen the next person finds everything as it was. */
+  share(): void {
+    shared = true;
+  },
+  forgetTaste(): void {
+    write(taste(), FONT, null);
+    write(taste(), LANGUAGE, null);
   },
 };
+
+function taste(): Storage | null {
+  return shared ? sessionStore() : localStore();
+}
 
 // Browsers that forbid storage throw on the mere access.
 function sessionStore(): Storage | null {
@@ -66,4 +87,10 @@ function write(store: Storage | null, key: string, value: unknown): void {
   } catch {
     // A full or forbidden store costs the resumption after a reload, nothing else.
   }
+}
+
+/** An id for one message: 96 random bits. */
+export function newMessageId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return `m_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

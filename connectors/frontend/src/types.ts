@@ -22,6 +22,7 @@ export interface LogEvent {
   readonly code: string;
   readonly buttons: readonly Button[];
   readonly sources: readonly Source[];
+  readonly spoken: string;
   readonly index: number;
   readonly of: number;
 }
@@ -42,6 +43,11 @@ export interface AckFrame {
 export interface ErrorFrame {
   readonly type: "error";
   readonly error: { readonly code: string; readonly message: string; readonly message_id?: string };
+}
+
+export interface TranscriptFrame {
+  readonly type: "transcript";
+  readonly text: string;
 }
 
 export type Frame = EventsFrame | AckFrame | ErrorFrame;
