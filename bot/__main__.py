@@ -1,4 +1,4 @@
-"""``python -m bot``: serve the dialogue core until SIGTERM or SIGINT; SIGHUP loads a newer model."""
+"""``python -m bot``: serve the dialogue core until SIGTERM or SIGINT; SIGHUP loads what is newer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from core.errors import NuanyeError
 from core.logs import get_log
 from core.process import listening, run_process
 from core.settings import Settings
+from core.tasks import end_tasks
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -40,8 +41,10 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         async with listening(build_app(core), settings, "dialogue_port"):
             try:
                 await core.start()
+                following = loop.create_task(core.follow())
                 log.info("ready", port=settings.dialogue_port)
                 await stop.wait()
+                await end_tasks([following])
             finally:
                 await core.stop()
 

@@ -12,8 +12,10 @@ from rasa.core.lock_store import LockError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bot.actions.context import build_context, context, put_in_force
 from bot.agent import LoadedModel, answer_turn, load_model, newest_model
 from bot.guesses import Guess, fingerprint, forget, guess_key, keep, matching
+from bot.knowledge.store import KnowledgeStore
 from core.codec import from_json, to_json
 from core.errors import BadInput, DialogueError, DialogueUnavailable, NuanyeError, QueueError, TooLarge
 from core.logs import get_log
@@ -24,6 +26,7 @@ from core.types import Answer, Turn
 MAX_TEXT = 2000
 MAX_BODY = 64 * 1024
 ANSWER_SECONDS = 3600
+FOLLOW_S = 5.0  # how often to look whether knowledge was published
 CHANNELS = frozenset({"web", "phone", "wechat", "wecom", "kf", "kiosk", "cli", "demo", "test"})
 _STATUS = {BadInput: 400, DialogueUnavailable: 503, QueueError: 503, DialogueError: 500}
 
@@ -46,14 +49,38 @@ class Core:
         self.model = await asyncio.to_thread(self._load)
 
     async def reload(self) -> bool:
-        """Serve the newest model from the next turn on; running turns finish on the old one."""
+        """Serve the newest model, the live knowledge and the sentences as they stand now.
+
+        Turns that run finish on the old ones. Returns whether there was a newer model or knowledge.
+
+        Raises:
+            ModelError, KnowledgeError, ConfigError: something is broken; what is served stays as it is.
+        """
         async with self.reloading:
+            fresh = await asyncio.to_thread(build_context, self.settings)
             path = newest_model(self.settings.models_dir)
-            if self.model is not None and self.model.path == path:
-                return False
-            self.model = await asyncio.to_thread(load_model, path, self.redis)
-            log.info("model_reloaded", model=path.name)
-            return True
+            newer = self.model is None or self.model.path != path
+            if newer:
+                self.model = await asyncio.to_thread(load_model, path, self.redis)
+            changed = newer or fresh.desk.version != context().desk.version
+            put_in_force(fresh)
+            if changed:
+                log.info("reloaded", model=path.name, knowledge=fresh.desk.version)
+            return changed
+
+    async def follow(self, every_s: float = FOLLOW_S) -> None:
+        """Put newly published knowledge in force by itself, until cancelled."""
+        store = KnowledgeStore(self.settings.data_dir / "knowledge")
+        seen = context().desk.version
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                name = store.live().name
+                if name != seen:
+                    seen = name
+                    await self.reload()
+            except NuanyeError as error:
+                log.error("reload_failed", code=error.code, reason=str(error))
 
     async def respond(self, turn: Turn, *, speculative: bool = False) -> Answer:
         """Answer a turn once, whoever repeats it and however often.
@@ -112,8 +139,7 @@ class Core:
         return guess.answer
 
     def _load(self) -> LoadedModel:
-        from bot.actions.context import context
-
+        put_in_force(build_context(self.settings))
         model = load_model(newest_model(self.settings.models_dir), self.redis)
         context().desk.index.search("失业金怎么领")
         return model
@@ -149,12 +175,12 @@ def build_app(core: Core) -> web.Application:
 
     async def health(_request: web.Request) -> web.Response:
         ready = core.model is not None and not core.stopping
-        body = {"status": "ok" if ready else "starting", "model": core.model.path.name if core.model else ""}
+        body = {"status": "ok" if ready else "starting", **_served(core)}
         return web.json_response(body, status=200 if ready else 503)
 
     async def reload(_request: web.Request) -> web.Response:
         changed = await core.reload()
-        return web.json_response({"reloaded": changed, "model": core.model.path.name if core.model else ""})
+        return web.json_response({"reloaded": changed, **_served(core)})
 
     async def metrics(_request: web.Request) -> web.Response:
         body, kind = render_metrics()
@@ -165,6 +191,12 @@ def build_app(core: Core) -> web.Application:
     app.router.add_get("/health", health)
     app.router.add_get("/metrics", metrics)
     return app
+
+
+def _served(core: Core) -> dict[str, str]:
+    if core.model is None:
+        return {"model": "", "knowledge": ""}
+    return {"model": core.model.path.name, "knowledge": context().desk.version}
 
 
 @web.middleware

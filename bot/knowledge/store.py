@@ -58,12 +58,16 @@ class KnowledgeStore:
         Raises:
             KnowledgeError: the file ``live`` names a version that is not there.
         """
-        name = self._live_name()
+        return self.version(self._live_name())
+
+    def version(self, name: str) -> Version:
+        """Return a version by name. Raises ``KnowledgeError`` when it is not there."""
         if name == SHIPPED:
             return Version(SHIPPED, KNOWLEDGE_DIR)
         found = self._version(name)
         if found is None:
-            raise KnowledgeError(f"live version {name[:40]} is missing", hint="nuanye knowledge versions")
+            known = ", ".join((SHIPPED, *self.versions()))
+            raise KnowledgeError(f"version {name[:40]} is missing", hint=f"one of {known}")
         return found
 
     def versions(self) -> tuple[str, ...]:
@@ -121,12 +125,10 @@ class KnowledgeStore:
         Raises:
             KnowledgeError: there is no such version.
         """
-        known = (SHIPPED, *self.versions())
         if not name:
             earlier = [entry["version"] for entry in self.log() if entry["version"] != self._live_name()]
             name = earlier[-1] if earlier else SHIPPED
-        if name not in known:
-            raise KnowledgeError(f"no such version: {name[:40]}", hint=f"one of {', '.join(known)}")
+        self.version(name)
         self._go_live(name, {"event": "rollback", "by": by, "note": "", "at": at, "changes": []})
         return self.live()
 

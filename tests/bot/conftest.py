@@ -37,7 +37,8 @@ async def core(trained_model: Path, redis_server: RedisServer) -> AsyncIterator[
     from bot.server import Core
 
     redis = Redis.from_url(redis_server.url)
-    core = Core(Settings(models_dir=trained_model.parent, redis_url=redis_server.url), redis)
+    folder = trained_model.parent
+    core = Core(Settings(models_dir=folder, data_dir=folder / "data", redis_url=redis_server.url), redis)
     await core.start()
     yield core
     await core.stop()
