@@ -31,6 +31,8 @@ from core.codec import from_plain
 from core.errors import DialogueError, ModelError
 from core.types import Answer, Button, CallAction, ConversationState, Reply, Turn, TurnEvent
 
+MAX_NOTE = 500  # characters of what the phone door tells beside a turn
+
 
 def _validate(self: RemoteAction, result: dict[str, Any]) -> bool:
     _RESULT.validate(result)
@@ -235,4 +237,5 @@ def _metadata(turn: Turn) -> dict[str, Any]:
         data["said"] = turn.text[:1]
     if turn.event is TurnEvent.CALL_ANSWERED:
         data["call"] = {key: turn.metadata.get(key) for key in ("name", "facts", "agency")}
+    data |= {key: str(turn.metadata[key])[:MAX_NOTE] for key in ("reason", "unheard") if key in turn.metadata}
     return data

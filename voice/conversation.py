@@ -16,6 +16,7 @@ from core.types import Answer, CallAction, Reply, Turn, TurnEvent, Utterance
 from voice.answering import Judgement
 from voice.clauses import Clause, clauses_of
 from voice.desk import Desk
+from voice.doubt import Doubt
 from voice.foresight import Foresight
 from voice.hearing import Ear
 from voice.inputs import Farewell, Gone, Input
@@ -63,6 +64,7 @@ class Conversation:
         self._origin_ms = origin_ms
         self._count = 0
         self._asked = Asked("", 0, 0, None)
+        self._doubt = Doubt()
         self._foresight = Foresight(parts.dialogue, parts.mouth, parts.split)
 
     def _now(self) -> int:
@@ -152,6 +154,9 @@ class Conversation:
                 judgement = self._parts.opening.first_words(perception.text)
                 if self._is_machine(judgement, perception):
                     return None
+                if self._doubt.too_much(perception.confidence):
+                    reason = {"reason": "low_confidence"}
+                    return await self._ask(TurnEvent.UNCLEAR, "", perception, reason)
                 confidence = {"confidence": perception.confidence, **metadata}
                 return await self._ask(TurnEvent.UTTERANCE, perception.text, perception, confidence)
             case Key():

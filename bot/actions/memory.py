@@ -94,6 +94,8 @@ def heard_of(tracker: Tracker) -> Heard:
         message_id=meta.get("message_id") or "",
         at=_at(meta),
         channel=tracker.get_latest_input_channel() or "cmdline",
+        doubtful=meta.get("reason") == "low_confidence",
+        unheard=str(meta.get("unheard") or ""),
     )
     return heard if event is not TurnEvent.UTTERANCE else replace(heard, entities=_entities(message))
 

@@ -29,8 +29,17 @@ def silence(memo: Memo) -> Step:
 
 
 def unclear(memo: Memo, heard: Heard) -> Step:
-    """Ask kindly; after two tries offer keys; after four leave the question open or end the call."""
+    """Ask kindly; after two tries offer keys; after four leave the question open or end the call.
+
+    Who was twice heard too badly is not asked the same again: keys, or a person, come at once. Whoever
+    spoke before the question was out has not misunderstood it.
+    """
+    if heard.unheard and memo.unclears == 0:
+        return Step(replace(memo, silences=0, unclears=1), (ask(memo),))
     count = memo.unclears + 1
+    if heard.doubtful:
+        has_keys = heard.channel == PHONE and bool(keys_of(memo.open_question, memo))
+        count = max(count, TRIES - 1 if has_keys else TRIES)
     memo = replace(memo, unclears=count, silences=0)
     if count >= TRIES:
         return _give_up(memo, heard)

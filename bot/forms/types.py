@@ -38,6 +38,8 @@ class Heard:
     at: datetime = field(default_factory=lambda: datetime.now().astimezone())
     channel: str = "web"
     callee: str = ""  # who was called; 我是李建国 names him
+    doubtful: bool = False  # twice in a row heard too badly to be taken for an answer
+    unheard: str = ""  # what of our last reply was cut off and never heard
     retry: bool = False  # the same question was just not understood: wording of one's own counts
 
     def sure(self, intent: str, at_least: float = 0.6) -> bool:

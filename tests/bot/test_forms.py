@@ -227,6 +227,24 @@ def test_silence_is_asked_into_twice() -> None:
     assert talk("@silence", "@silence", "我是", "@silence").call is CallAction.CONTINUE
 
 
+def test_who_is_heard_too_badly_gets_keys_or_a_person_at_once() -> None:
+    """No loop of the same question: keys where it has some, else it is left to staff."""
+    doubtful = replace(heard(""), event=TurnEvent.UNCLEAR, doubtful=True)
+    keyed = step(talk(*UNEMPLOYED, "保安", "天河", "四千").memo, doubtful)
+    assert said(keyed) == ["utter_keys_working_time"]
+    left = step(talk(*UNEMPLOYED, "保安", "天河").memo, doubtful)
+    assert left.memo.open_question == "working_time"
+    assert "unclear_answer" in left.memo.needs_review
+
+
+def test_a_question_that_was_not_heard_is_asked_again_without_blame() -> None:
+    """Talking into the question is no failed answer."""
+    cut = replace(heard("呃"), event=TurnEvent.UNCLEAR, unheard="您想在哪个区上班？")
+    again = step(talk(*UNEMPLOYED, "保安").memo, cut)
+    assert said(again) == ["utter_ask_district"]
+    assert said(step(again.memo, cut)) == ["utter_unclear", "utter_again_district"]
+
+
 def test_silence_after_answers_is_a_partial_result() -> None:
     """What was said before is kept."""
     assert talk("@silence", "@silence", "@silence").memo.disposition is None

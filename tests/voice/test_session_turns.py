@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,3 +223,34 @@ def test_a_dialogue_that_cannot_guess_is_only_asked_in_earnest() -> None:
     dialogue = Plain()
     Rig(resident, dialogue).call()  # type: ignore[arg-type]
     assert [turn.text for turn in dialogue.inner.turns[1:]] == ["大概四千"]
+
+
+def test_two_answers_heard_too_badly_are_no_answers() -> None:
+    """The second is told to the core as such, with its words in the transcript; a good one begins anew."""
+
+    class Bad(ScriptedRecognizer):
+        async def transcribe(
+            self, frames: AsyncIterator[AudioFrame], hints: tuple[str, ...] = ()
+        ) -> AsyncIterator[Transcript]:
+            async for transcript in super().transcribe(frames, hints):
+                sure = 0.9 if "保洁" in transcript.text else 0.1
+                yield replace(transcript, confidence=sure)
+
+    async def resident(person: Person) -> None:
+        for text in ("想做保安", "想做保安", "想做保安", "想做保洁", "想做保安"):
+            await person.reply(text)
+
+    question = asked("wanted_jobs", Reply("您想做什么？"))
+    dialogue = scripted(question, question, question, question, question, BYE)
+    rig = Rig(resident, dialogue)
+    rig.recognizer = Bad(rig.transport.words)
+    story = rig.call()
+    assert [turn.event.value for turn in dialogue.turns[1:]] == [
+        "utterance",
+        "unclear",
+        "utterance",
+        "utterance",
+        "utterance",
+    ]
+    assert dialogue.turns[2].metadata == {"reason": "low_confidence"}
+    assert said(story, "resident")[1] == "想做保安"
