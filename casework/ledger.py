@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -76,6 +78,22 @@ class Ledger(Barring):
         """
         async with self._db.write() as connection:
             await self._store_call(connection, record, result, presumed=False)
+
+    async def annotate_call(self, call_id: str, extra: Mapping[str, Any]) -> None:
+        """Add ``extra`` to a finished call's detail; a call that is not there stays so."""
+        calls = schema.calls
+        async with self._db.write() as connection:
+            query = sa.select(calls.c.record).where(calls.c.call_id == call_id)
+            stored = (await connection.execute(query)).scalar()
+            if stored is None:
+                return
+            document = json.loads(stored)
+            document["detail"] = {**document.get("detail", {}), **extra}
+            await connection.execute(
+                calls.update()
+                .where(calls.c.call_id == call_id)
+                .values(record=json.dumps(document, ensure_ascii=False))
+            )
 
     async def save_result(self, result: Result) -> None:
         """Store the result and its outbox row, once per ``result_id``; a refusal takes effect with it."""

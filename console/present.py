@@ -40,6 +40,7 @@ class Line:
     doubtful: bool
     interrupted: bool
     gap_ms: int | None
+    again: str = ""  # what the second pass heard instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def call_view(record: CallRecord, texts: Texts) -> CallView:
     gaps = sorted(record.turn_gaps_ms)
     begun = record.answered_at or record.ended_at
     return CallView(
-        lines=_lines(ordered, record.fields),
+        lines=_lines(ordered, record.fields, _heard_again(record.detail)),
         fields=field_rows(record.fields, texts, ordered),
         reasons=tuple(dict.fromkeys(texts.reason(code) for code in record.needs_review)),
         gap_p50_ms=gaps[(len(gaps) - 1) // 2] if gaps else None,
@@ -127,7 +128,20 @@ def _line_of(value: FieldValue, utterances: Sequence[Utterance]) -> int | None:
     return None
 
 
-def _lines(utterances: Sequence[Utterance], fields: Mapping[str, FieldValue]) -> tuple[Line, ...]:
+def _heard_again(detail: Mapping[str, Any]) -> dict[int, str]:
+    """What a second recognition made of the recording, by the place of the utterance."""
+    second = detail.get("second_hearing")
+    lines = second.get("lines") if isinstance(second, dict) else None
+    return {
+        item["start_ms"]: str(item["text"])
+        for item in (lines if isinstance(lines, list) else ())
+        if isinstance(item, dict) and isinstance(item.get("start_ms"), int) and item.get("text")
+    }
+
+
+def _lines(
+    utterances: Sequence[Utterance], fields: Mapping[str, FieldValue], again: Mapping[int, str]
+) -> tuple[Line, ...]:
     evidence: dict[int, list[tuple[str, str]]] = {}
     for name, value in fields.items():
         place = _line_of(value, utterances)
@@ -147,6 +161,7 @@ def _lines(utterances: Sequence[Utterance], fields: Mapping[str, FieldValue]) ->
                 doubtful=item.confidence is not None and item.confidence < 0.6,
                 interrupted=item.interrupted,
                 gap_ms=max(0, item.start_ms - before.end_ms) if before and answers else None,
+                again=again.get(item.start_ms, "") if item.speaker == "resident" else "",
             )
         )
     return tuple(lines)

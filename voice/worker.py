@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from casework.interfaces import CallLedger
+from casework.types import CallRecord
 from core.clock import Clock
 from core.errors import QueueError, StorageError
 from core.interfaces import Queue
@@ -34,6 +35,7 @@ class WorkerOptions:
     abort_ms: int = 5_000  # … and for those that did not, to hang up
     backoff_first_ms: int = 500
     backoff_most_ms: int = 10_000
+    on_stored: Callable[[CallRecord], None] | None = None
 
 
 class Worker:
@@ -62,6 +64,11 @@ class Worker:
     def lines_free(self) -> int:
         """How many more calls could start now."""
         return self._options.lines - len(self._calls)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._calls
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; then let calls end within the drain limit."""
@@ -158,6 +165,8 @@ class Worker:
             story = await session.run()
             record, result = record_of(story)
             await self._accounting.store(entry_id, record, result)
+            if self._options.on_stored is not None:
+                self._options.on_stored(record)
         finally:
             lease.cancel()
         _measure(story, record.disposition.value)

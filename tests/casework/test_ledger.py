@@ -245,3 +245,17 @@ def _replace_database_by_folder(folder: Path) -> None:
     for path in folder.glob("nuanye.db*"):
         path.unlink()
     (folder / "nuanye.db").mkdir()
+
+
+async def test_what_was_heard_again_stands_beside_the_call(store: Store, clock: VirtualClock) -> None:
+    """An annotation joins the detail and changes nothing else; a call that is not there stays so."""
+    task = await one_task(store)
+    record, result = finished(task, clock.now())
+    await store.save_call(record, result)
+    second = {"engine": "whisper", "lines": [{"start_ms": 2400, "text": "是的", "confidence": 0.8}]}
+    await store.annotate_call(task.task_id, {"second_hearing": second})
+    await store.annotate_call("att_none", {"second_hearing": second})
+    stored = await store.get_call(task.task_id)
+    assert stored is not None
+    assert stored.record.detail == {**record.detail, "second_hearing": second}
+    assert stored.record.utterances == record.utterances

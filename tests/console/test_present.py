@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from console.present import Piece, call_view, duration_text, field_rows, mark_evidence, value_text
@@ -71,3 +73,13 @@ def test_gaps_stand_before_the_bots_answers_only() -> None:
     assert [line.gap_ms for line in view.lines if line.speaker == "resident"] == [None] * 10
     assert (view.gap_p50_ms, view.gap_max_ms) == (1400, 2700)
     assert duration_text(view.talk_ms) == "1:37"
+
+
+def test_a_second_hearing_stands_under_the_line_it_doubts() -> None:
+    """The second recognition's words are shown with the resident's line that begins there; junk shows nothing."""
+    call = seed.completed_call()
+    line = next(item for item in call.utterances if item.speaker == "resident")
+    second = {"engine": "x", "lines": [{"start_ms": line.start_ms, "text": "荔湾"}, {"start_ms": "x"}, 7]}
+    view = call_view(replace(call, detail={"second_hearing": second}), TEXTS)
+    assert [item.again for item in view.lines if item.again] == ["荔湾"]
+    assert not [i for i in call_view(replace(call, detail={"second_hearing": 3}), TEXTS).lines if i.again]

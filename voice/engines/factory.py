@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import ModelError
@@ -49,6 +50,29 @@ def make_recognizer(settings: Settings) -> Recognizer:
     from voice.engines.whisper import WhisperRecognizer
 
     return WhisperRecognizer(store.require(WHISPER_MODEL))
+
+
+def make_second(settings: Settings, first: Recognizer) -> tuple[Recognizer, str] | None:
+    """Return what hears recordings again, and its name; ``None``: nothing does.
+
+    ``auto`` takes Whisper, without haste, where its packages are; the model is shared when it is in force.
+
+    Raises:
+        ModelError: the engine asked for by name has no usable model.
+    """
+    from voice.engines.whisper import WhisperRecognizer
+
+    wanted = settings.second_recognizer
+    if wanted == "none":
+        return None
+    if wanted in ("auto", "whisper"):
+        if isinstance(first, WhisperRecognizer):
+            return first.careful(), "whisper (beam 10)"
+        store = model_store(settings)
+        if wanted == "auto" and not store.present(find(WHISPER_MODEL)):
+            return None
+        return WhisperRecognizer(store.require(WHISPER_MODEL), threads=1).careful(), "whisper (beam 10)"
+    return make_recognizer(replace(settings, recognizer=wanted)), wanted
 
 
 def _sherpa_folder(store: ModelStore) -> Path:

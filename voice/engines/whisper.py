@@ -10,6 +10,7 @@ utterance is decoded once more in the full window.
 from __future__ import annotations
 
 import asyncio
+import copy
 import math
 import re
 from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ _RATE_HZ = 16_000
 _HOP = 160
 _FULL_WINDOW = 3000  # mel frames of 10 ms
 _PADDING_S = 8.0
+_CAREFUL_BEAM = 10
 _MIN_SPEECH_MS = 120
 _SILENCE_DBOV = -62.0
 _MAX_NEW_TOKENS = 96
@@ -56,6 +58,7 @@ class WhisperRecognizer:
         self, model_dir: Path, *, threads: int = 2, workers: int = 1, beam: int = 5, timeout_s: float = 20.0
     ) -> None:
         self._beam = beam
+        self._padding_s = _PADDING_S
         self._timeout_s = timeout_s
         self._load(model_dir, threads, workers)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="whisper")
@@ -106,6 +109,13 @@ class WhisperRecognizer:
             raise EngineError(f"Whisper failed ({type(error).__name__})") from error
         yield Transcript(text, True, confidence, heard.start_ms, heard.end_ms)
 
+    def careful(self) -> WhisperRecognizer:
+        """Return the same model without haste: a wider search, in the window it was trained on."""
+        other = copy.copy(self)
+        other._beam = _CAREFUL_BEAM
+        other._padding_s = _FULL_WINDOW / 100
+        return other
+
     def close(self) -> None:
         """Let the worker threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -114,7 +124,7 @@ class WhisperRecognizer:
         samples = pcm.resample(heard.samples, heard.rate_hz, _RATE_HZ)
         features = self._whisper.feature_extractor(samples)
         speech_ms = heard.end_ms - heard.start_ms
-        window = min(_FULL_WINDOW, round(samples.size / _HOP + _PADDING_S * 100) // 2 * 2)
+        window = min(_FULL_WINDOW, round(samples.size / _HOP + self._padding_s * 100) // 2 * 2)
         best = self._decode(features, window, hints)
         # Over noise it recites the prompt with confidence; its doubt that anybody spoke gives it away.
         if hints and (best.no_speech > _PROMPT_DOUBT or guards.is_echo(best.text, hints)):
