@@ -249,7 +249,7 @@ def _replace_database_by_folder(folder: Path) -> None:
 
 async def test_what_was_heard_again_stands_beside_the_call(store: Store, clock: VirtualClock) -> None:
     """An annotation joins the detail and changes nothing else; a call that is not there stays so."""
-    task = await one_task(store)
+    _, task, _ = await one_task(store)
     record, result = finished(task, clock.now())
     await store.save_call(record, result)
     second = {"engine": "whisper", "lines": [{"start_ms": 2400, "text": "是的", "confidence": 0.8}]}

@@ -76,7 +76,7 @@ def test_gaps_stand_before_the_bots_answers_only() -> None:
 
 
 def test_a_second_hearing_stands_under_the_line_it_doubts() -> None:
-    """The second recognition's words are shown with the resident's line that begins there; junk shows nothing."""
+    """The second recognition's words are shown with the line that begins there; junk shows nothing."""
     call = seed.completed_call()
     line = next(item for item in call.utterances if item.speaker == "resident")
     second = {"engine": "x", "lines": [{"start_ms": line.start_ms, "text": "荔湾"}, {"start_ms": "x"}, 7]}
