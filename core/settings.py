@@ -66,9 +66,7 @@ class Settings:
     kf_secret: str = _setting(
         "", "Secret of the application that serves WeChat customer service; empty: no such door.", secret=True
     )
-    kf_token: str = _setting(
-        "", "Token of its callback; empty: its news come to the WeCom application's.", secret=True
-    )
+    kf_token: str = _setting("", "Token of its callback; empty: that of the WeCom application.", secret=True)
     kf_aes_key: str = _setting("", "EncodingAESKey of its callback.", secret=True)
     handover_minutes: int = _setting(
         10, "How long a resident waits for staff in the chat; 0: staff do not take conversations over."
@@ -83,9 +81,7 @@ class Settings:
         False, "The voice can read written Cantonese aloud; false: it answers Cantonese in Mandarin."
     )
     recognizer: str = _setting("auto", "auto, vosk, whisper or sherpa.")
-    second_recognizer: str = _setting(
-        "auto", "What hears recordings again after the call: auto, none, vosk, whisper or sherpa."
-    )
+    second_recognizer: str = _setting("auto", "Hears recordings again: auto, none, vosk, whisper or sherpa.")
     hearing_port: int = _setting(
         8610, "Port on which the voice process hears voice messages; 0: it does not."
     )

@@ -18,9 +18,8 @@ from core.streams import CALLS_STREAM, RedisStreamQueue
 from core.tasks import end_tasks
 from core.types import CallTask
 from voice.accounting import Accounting
+from voice.aside import Aside
 from voice.assembly import phone_door
-from voice.engines.factory import make_second
-from voice.second_pass import SecondEars, SecondPass
 from voice.session import CallSession
 from voice.spool import Spool
 from voice.transcripts import hearing_served
@@ -41,38 +40,29 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     ):
         queue = RedisStreamQueue(redis, CALLS_STREAM, CallTask)
         accounting = Accounting(store, queue, Spool(settings.data_dir / "spool", open_vault(settings)))
-        second = await asyncio.to_thread(make_second, settings, equipment.recognizer)
-        again = None
-        if second is not None:
-            again = SecondPass(
-                SecondEars(*second), settings.recordings_dir, store, lambda: worker.idle, SystemClock()
-            )
+        aside = Aside(speaker)
+        await aside.prepare(settings, equipment.recognizer, store)
         worker = Worker(
             queue,
             store,
             accounting,
             lambda task: CallSession(equipment, task),
             SystemClock(),
-            WorkerOptions(name, settings.voice_lines, on_stored=again.add if again else None),
+            WorkerOptions(name, settings.voice_lines, on_stored=aside.on_stored),
         )
 
         async def status() -> dict[str, int]:
             return {"lines_total": settings.voice_lines, "lines_free": worker.lines_free}
 
-        async def render_ahead() -> None:
-            await speaker.prefetch_fixed()
-            await speaker.prefetch_policies(lambda: worker.idle, SystemClock())
-
-        aside = [asyncio.create_task(render_ahead())]
-        if again is not None:
-            aside.append(asyncio.create_task(again.run()))
+        aside.idle = lambda: worker.idle
+        beside = asyncio.create_task(aside.run())
         beating = asyncio.create_task(beat(redis, f"nuanye:alive:voice:{name}", status, stop))
         _LOG.info("started", worker=name, lines=settings.voice_lines)
         try:
             await worker.run(stop)
         finally:
             stop.set()
-            await end_tasks(aside)
+            await end_tasks([beside])
             await asyncio.gather(beating, return_exceptions=True)
     _LOG.info("stopped", worker=name)
 
