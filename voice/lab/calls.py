@@ -13,8 +13,9 @@ from casework.store import Store, open_store
 from casework.types import CallRecord, CampaignState, Contact
 from casework.vault import Vault
 from core.clock import SystemClock
-from core.errors import NuanyeError
+from core.errors import NuanyeError, QueueError, StorageError
 from core.ids import new_id
+from core.logs import get_log
 from core.secret import load_secret
 from core.settings import Settings
 from core.streams import CALLS_STREAM, RedisStreamQueue
@@ -34,6 +35,8 @@ from voice.resident.persona import Persona
 from voice.session import CallSession, Equipment
 from voice.spool import Spool
 from voice.worker import Worker, WorkerOptions
+
+_LOG = get_log("voice.lab")
 
 TEXT = "text"
 _VISIT_ENDS_S = 30.0
@@ -166,10 +169,13 @@ class _Desk:
         """Keep every line busy until all calls were handed out."""
         handed = 0
         while handed < calls:
-            free = self._plan.parallel - await self._store.count_busy()
-            for task in await self._store.hand_out(0, min(free, 1)):
-                await self._queue.publish(task)
-                handed += 1
+            try:
+                free = self._plan.parallel - await self._store.count_busy()
+                for task in await self._store.hand_out(0, min(free, 1)):
+                    await self._queue.publish(task)
+                    handed += 1
+            except (StorageError, QueueError) as error:  # a busy machine: the next round tries again
+                _LOG.warning("hand_out_failed", code=error.code)
             await asyncio.sleep(_SPACING_S)
 
     async def _collect(self, feeding: asyncio.Task[None], done: int, of: int, progress: Progress) -> Called:
@@ -177,7 +183,8 @@ class _Desk:
         await asyncio.wait({waiting, feeding}, return_when=asyncio.FIRST_COMPLETED)
         if feeding.done() and feeding.exception() is not None:
             waiting.cancel()
-            raise LabError("the calls could not be handed out") from feeding.exception()
+            error = feeding.exception()
+            raise LabError(f"the calls could not be handed out ({type(error).__name__})") from error
         record = await waiting
         callee = self._callee(record.callee_address)
         try:

@@ -16,7 +16,7 @@ import numpy as np
 from core.types import Utterance
 from voice.lab.legs import WINDOW_MS, Leg, Stretch
 
-REPLY_WITHIN_MS = 8_000  # no sound of the bot for so long after a line: the turn was missed
+REPLY_WITHIN_MS = 4_000  # no sound of the bot for so long after a line: the turn was missed
 STOPPED_WITHIN_MS = 1_500  # a bot that goes on longer after a noise was not stopped by it
 _NEAR_MS = 500
 PARTS = ("endpoint", "recognition", "dialogue", "synthesis")
@@ -50,6 +50,7 @@ class Measured:
     barge_ins_ms: tuple[int, ...] = ()
     back_channels: int = 0
     false_stops: int = 0
+    greeted_over: int = 0
     talk_over_ms: int = 0
     length_ms: int = 0
 
@@ -83,8 +84,13 @@ class Program:
 def measure(
     lines: Sequence[SaidLine], resident: Sequence[Stretch], bot: Sequence[Stretch], program: Program
 ) -> Measured:
-    """Measure one call; ``resident`` and ``bot`` are the stretches of the resident's recording."""
-    turns = [line for line in lines if line.kind == "answer" and not _sounding(bot, line.start_ms)]
+    """Measure one call; ``resident`` and ``bot`` are the stretches of the resident's recording.
+
+    A line said before the bot's first sound is the greeting of somebody who picks up: no turn yet.
+    """
+    first_ms = min((item.start_ms for item in bot), default=0)
+    answers = [line for line in lines if line.kind == "answer"]
+    turns = [line for line in answers if line.start_ms > first_ms and not _sounding(bot, line.start_ms)]
     gaps: list[Gap] = []
     cuts = missed = 0
     end_ms = max((item.end_ms for item in (*resident, *bot)), default=0)
@@ -109,6 +115,7 @@ def measure(
         tuple(_barge_ins(lines, resident, bot)),
         len(nods),
         sum(_stopped(line, program.cut_offs()) for line in nods),
+        sum(line.start_ms <= first_ms < _voiced_end(resident, line) for line in answers),
         _overlap(resident, bot),
         end_ms,
     )

@@ -128,6 +128,7 @@ def _figures(calls: Sequence[Called]) -> dict[str, Any]:
         "false_cut_rate": _share(sum(call.measured.false_cuts for call in calls), turns),
         "missed_turn_rate": _share(sum(call.measured.missed_turns for call in calls), turns),
         "false_stop_rate": _share(sum(call.measured.false_stops for call in calls), nods),
+        "greeting_talked_over": sum(call.measured.greeted_over for call in calls),
         "talk_over_s": round(sum(call.measured.talk_over_ms for call in calls) / 1000, 1),
         "call_s": quantiles([ms // 1000 for ms in lengths], (50, 90)),
         "turns": turns,

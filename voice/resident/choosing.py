@@ -57,6 +57,10 @@ class LineChooser:
         self._used[self._lines.index(line)] += 1
         return line
 
+    def give_back(self, line: Line) -> None:
+        """Uncount a use: it was not said after all."""
+        self._used[self._lines.index(line)] -= 1
+
     def by_words(self, heard: str) -> Line | None:
         """The line whose word is heard last (the question ends the turn); longer words win a tie."""
         syllables = sounds(heard)

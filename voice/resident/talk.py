@@ -22,6 +22,7 @@ from voice.resident.persona import Line, Persona, spoken_parts
 
 _LOG = get_log("resident")
 _AGAIN_AT_MOST = 2
+_DELAY_S = 0.3
 
 
 class Voice(Protocol):
@@ -141,18 +142,21 @@ class Talk:
     async def _answer_next(self) -> bool:
         """Wait for the bot's turn and react; ``True`` when the resident has hung up."""
         heard = await self._hear(await self._turns.get())
-        # A pause between two sentences looked like the end: the rest belongs to the same turn.
-        while self._listener.talking or not self._turns.empty():
-            heard += await self._hear(await self._turns.get())
-        if self._over_speech:
-            # What was just said over the bot is this turn's answer.
-            return any(await asyncio.gather(*self._over_speech))
+        while True:
+            # A pause between two sentences looked like the end: the rest belongs to the same turn.
+            while self._listener.talking or not self._turns.empty():
+                heard += await self._hear(await self._turns.get())
+            if self._over_speech:
+                # What was just said over the bot is this turn's answer.
+                return any(await asyncio.gather(*self._over_speech))
+            line = self._choose(heard)
+            await asyncio.sleep(_DELAY_S if line is None else line.delay_ms / 1000)
+            if not self._listener.talking:
+                break
+            if line is not None:  # the bot goes on: people let it finish
+                self._chooser.give_back(line)
         self._visit.heard.append(heard)
-        line = self._choose(heard)
-        if line is None:
-            return await self._unsure()
-        await asyncio.sleep(line.delay_ms / 1000)
-        return await self._act(line)
+        return await self._unsure() if line is None else await self._act(line)
 
     async def _hear(self, turn: TurnEnded) -> str:
         if self._means.recognizer is None:
@@ -186,7 +190,6 @@ class Talk:
     async def _unsure(self) -> bool:
         if self._means.recognizer is not None and self._persona.again and self._again_left:
             self._again_left -= 1
-            await asyncio.sleep(0.3)
             await self._speak(self._persona.again)
         return False
 
