@@ -15,6 +15,7 @@ from casework.watch import overdue_alert
 from core.alerts import Alert, AlertKind, alert
 from core.clock import Clock, SystemClock
 from core.errors import QueueError, StorageError
+from core.faults import reach
 from core.interfaces import Queue
 from core.logs import get_log
 from core.streams import redis_errors
@@ -97,8 +98,12 @@ class Dispatcher:
         await self._look_at_lines()
         published = await self._upkeep(fence)
         free = self._lines - await self._store.count_busy()
-        for task in await self._store.hand_out(fence, free) if free > 0 else ():
+        tasks = await self._store.hand_out(fence, free) if free > 0 else ()
+        if tasks:
+            reach("dispatcher.decided")
+        for task in tasks:
             await self._queue.publish(task)
+            reach("dispatcher.published")
             published += 1
             _log.info("handed_out", attempt=task.task_id, number=task.attempt)
         return published

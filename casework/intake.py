@@ -7,6 +7,7 @@ import asyncio
 from casework.store import Store
 from core.codec import to_json
 from core.errors import BadInput, QueueError, StorageError
+from core.faults import reach
 from core.logs import get_log
 from core.streams import RedisStreamQueue
 from core.types import Feedback
@@ -42,6 +43,7 @@ class Intake:
         for entry_id, feedback in entries:
             try:
                 await self._store.save_feedback(feedback)
+                reach("intake.stored")
             except BadInput as error:
                 _log.warning("feedback_refused", entry=entry_id, reason=str(error))
                 await self._queue.bury(GROUP, entry_id, to_json(feedback), str(error))

@@ -19,6 +19,7 @@ from casework.outbox import OutboxRow
 from casework.routing import district_of, stream_of
 from casework.store import Store
 from core.errors import QueueError, StorageError
+from core.faults import reach
 from core.logs import get_log
 from core.metrics import RESULTS_RELAYED
 from core.streams import CORRECTIONS_STREAM, RESULTS_STREAM, redis_errors
@@ -83,8 +84,11 @@ class Relay:
             self._verified = True
         count = 0
         while rows := await self._store.waiting_results():
+            reach("relay.read")
             entries = await self._publish(rows)
+            reach("relay.published")
             await self._store.mark_published(dict(zip((row.row_id for row in rows), entries, strict=True)))
+            reach("relay.marked")
             RESULTS_RELAYED.inc(len(rows))
             count += len(rows)
         return count

@@ -7,6 +7,7 @@ import asyncio
 from casework.interfaces import CallLedger
 from casework.types import CallRecord
 from core.errors import QueueError, StorageError
+from core.faults import reach
 from core.interfaces import Queue
 from core.logs import get_log
 from core.types import CallTask, Result
@@ -40,6 +41,7 @@ class Accounting:
             _LOG.warning("call_kept_for_later", call_id=record.call_id, code=error.code)
             self._keep(call)
             return
+        reach("worker.stored")
         await self.acknowledge(entry_id)
 
     async def acknowledge(self, entry_id: str) -> None:

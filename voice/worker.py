@@ -11,6 +11,7 @@ from casework.interfaces import CallLedger
 from casework.types import CallRecord
 from core.clock import Clock
 from core.errors import QueueError, StorageError
+from core.faults import reach
 from core.interfaces import Queue
 from core.logs import get_log
 from core.metrics import CALLS, TURN_GAP_SECONDS
@@ -143,6 +144,7 @@ class Worker:
             _LOG.info("task_too_late", call_id=task.task_id)
             await self._accounting.acknowledge(entry_id)
             return
+        reach("worker.read")
         try:
             ours = await self._ledger.begin_attempt(task, self._options.name, lease_ms=self._options.lease_ms)
         except StorageError as error:
@@ -154,6 +156,7 @@ class Worker:
             _LOG.info("task_refused", call_id=task.task_id)
             await self._accounting.acknowledge(entry_id)
             return
+        reach("worker.claimed")
         await self._place(entry_id, task)
 
     async def _place(self, entry_id: str, task: CallTask) -> None:
@@ -164,6 +167,7 @@ class Worker:
             _LOG.info("call_started", call_id=task.task_id, attempt=task.attempt)
             story = await session.run()
             record, result = record_of(story)
+            reach("worker.talked")
             await self._accounting.store(entry_id, record, result)
             if self._options.on_stored is not None:
                 self._options.on_stored(record)

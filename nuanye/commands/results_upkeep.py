@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from casework.balance import Scope, Sheet
     from casework.store import Store
+    from core.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON · print one JSON object")]
 Day = Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="只看这一天 · one day only")]
@@ -47,9 +48,10 @@ def reconcile(
 ) -> None:
     """对账：计划、拨出、入库、发布、各区取走、复核，逐项列出差异；有丢失时以状态 1 结束。"""
     from casework.balance import Scope
+    from core.settings import load_settings
 
     since, until = _span(day)
-    report = asyncio.run(_balance(Scope(campaign_id, since, until)))
+    report = asyncio.run(balance_of(load_settings(os.environ), Scope(campaign_id, since, until)))
     if as_json:
         print_json(report)
     else:
@@ -58,15 +60,15 @@ def reconcile(
         raise typer.Exit(1)
 
 
-async def _balance(scope: Scope) -> dict[str, Any]:
+async def balance_of(settings: Settings, scope: Scope | None = None) -> dict[str, Any]:
+    """Return the sheet as ``reconcile --json`` prints it; without ``scope`` of everything there is."""
     from redis.asyncio import Redis
 
-    from casework.balance import Difference
+    from casework.balance import Difference, Scope
     from casework.consumption import unconsumed
     from casework.store import open_store
-    from core.settings import load_settings
 
-    settings = load_settings(os.environ)
+    scope = scope or Scope()
     async with await open_store(settings) as store, Redis.from_url(settings.redis) as redis:
         left = await unconsumed(redis)
         sheet = await store.sheet(scope)
