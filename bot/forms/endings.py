@@ -9,6 +9,11 @@ from bot.forms.types import FOLLOW_UP, PHONE, Heard, Memo, Say, Step
 from bot.forms.work import callback_time
 from core.types import CallAction, Disposition, FieldValue
 
+# Why the callee will never answer here: how the call ends, what the identity is, what staff look into.
+_NOT_THERE = {
+    "wrong_number": (Disposition.WRONG_NUMBER, "wrong", ""),
+    "deceased": (Disposition.DECEASED, "deceased", "deceased"),
+}
 # The second one is the bureau's to decide: without it in the domain it is left out.
 _CRISIS = (Say("utter_crisis"), Say("utter_danger"))
 
@@ -19,10 +24,11 @@ def moved(memo: Memo, move: str, heard: Heard) -> Step:
     phone = heard.channel == PHONE or memo.activity == FOLLOW_UP
     if move == "opt_out":
         return _opt_out(memo, phone)
-    if move == "wrong_number":
-        wrong = FieldValue("wrong", heard.text, heard.message_id, 0.95)
-        memo = replace(memo, fields={**memo.fields, "identity": wrong})
-        return hang_up(_noted(memo, Disposition.WRONG_NUMBER), Say("utter_wrong_number"))
+    if move in _NOT_THERE:
+        disposition, identity, review = _NOT_THERE[move]
+        told = FieldValue(identity, heard.text, heard.message_id, 0.95)
+        memo = replace(memo, fields={**memo.fields, "identity": told})
+        return hang_up(_noted(memo, disposition, review), Say(f"utter_{move}"))
     if move == "human":
         return _human(memo, phone)
     if move == "anger":

@@ -8,6 +8,10 @@ from bot.forms.types import PHONE, Heard
 
 _PATTERNS = (
     (
+        "deceased",
+        r"过世|去世|离世|逝世|病故|过身|过咗身|不在人?世|(?:他|她|佢|人|老人|本人).{0,4}(?:不在了|没了|冇咗|唔喺度喇|死了|死咗)",
+    ),
+    (
         "crisis",
         (
             r"(?:我|都|真是?|好)?(?:想|要|去|不如)(?:去)?(?:死(?!心|磕|记)|自杀|跳楼|跳江|轻生)|不想活|唔想活|活不下去|活唔落|唔想做人|"
@@ -115,6 +119,9 @@ def is_policy_question(heard: Heard) -> bool:
 def _allowed(move: str, heard: Heard, question: str) -> bool:
     if move == "opt_out" and question == "contact_consent":
         return bool(re.search(r"再|以后|投诉|骚扰|删", heard.text))
+    if move == "deceased":
+        # Where they speak of the callee; elsewhere of somebody they lost, which is a hardship.
+        return heard.channel == PHONE and question in ("identity", "callback_time")
     if move == "wrong_number":
         # 搞错了 in mid-talk corrects an answer; a wrong number shows at the start.
         return heard.channel == PHONE and question in (

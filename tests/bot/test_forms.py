@@ -184,6 +184,25 @@ def test_a_wrong_number_ends_at_once() -> None:
     assert (now.memo.disposition, now.call) == (Disposition.WRONG_NUMBER, CallAction.HANGUP)
 
 
+@pytest.mark.parametrize(
+    "words", ["他上个月去世了", "佢过咗身喇", "我妈已经不在人世了", "老人家没了", "她不在了，走了半年"]
+)
+def test_a_family_in_mourning_is_left_in_peace(words: str) -> None:
+    """Condolence instead of a question, nothing else asked, and staff correct the register."""
+    for opening in ((), ("我是他儿子",)):
+        result = talk(*opening, words)
+        assert (said(result), result.call) == (["utter_deceased"], CallAction.HANGUP)
+        assert result.memo.disposition is Disposition.DECEASED
+        assert "deceased" in result.memo.needs_review
+
+
+def test_a_loss_that_somebody_tells_of_is_no_reason_to_hang_up() -> None:
+    """Said in mid-talk, 去世 is about somebody else."""
+    result = talk(*UNEMPLOYED, "我老公去年去世了")
+    assert result.call is CallAction.CONTINUE
+    assert result.memo.disposition is not Disposition.DECEASED
+
+
 def test_not_the_person_is_asked_whether_family_or_wrong_number() -> None:
     """A bare no to the name needs one more question; keys answer it too."""
     assert said(talk("不是")) == ["utter_ask_relation"]
