@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,35 @@ class Database:
         statement = statement.on_conflict_do_update(index_elements=[keep[0]], set_=changed)
         await connection.execute(statement, list(rows))
 
+    async def upsert_rows(
+        self,
+        connection: AsyncConnection,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+        *,
+        keep: Sequence[str],
+    ) -> None:
+        """``upsert`` for very many rows, given as tuples in the order of ``columns``.
+
+        Past SQLAlchemy's binding, which takes longer than the database. Times must be aware, dates plain.
+        """
+        mark = "?" if self.is_sqlite else "%s"
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keep)
+        text = (
+            f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join([mark] * len(columns))})"  # noqa: S608 - our names
+            f" ON CONFLICT ({keep[0]}) DO UPDATE SET {changes}"
+        )
+        values = [tuple(map(_as_sqlite, row)) for row in rows] if self.is_sqlite else list(rows)
+        await connection.exec_driver_sql(text, values)
+
+    def among(self, column: sa.Column[Any], values: Sequence[str]) -> Any:
+        """Return the condition that a text is one of very many, as one parameter."""
+        if self.is_sqlite:
+            listed = sa.func.json_each(json.dumps(values)).table_valued("value")
+            return column.in_(sa.select(listed.c.value))
+        return column == sa.any_(sa.cast(list(values), postgresql.ARRAY(sa.Text)))
+
     def _insert(self, table: sa.Table) -> Any:
         return (sqlite if self.is_sqlite else postgresql).insert(table)
 
@@ -126,6 +157,13 @@ class Database:
     async def close(self) -> None:
         """Close every connection. aiosqlite's threads end with their connections."""
         await self.engine.dispose()
+
+
+def _as_sqlite(value: Any) -> Any:
+    """Return a value as SQLAlchemy's types would store it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return value.isoformat() if isinstance(value, date) else value
 
 
 @contextmanager

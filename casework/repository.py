@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from casework import schema
 from casework.cases.opening import on_result
 from casework.database import Database
-from casework.vault import Vault
+from casework.vault import Vault, person_id
 from core.clock import Clock
 from core.codec import to_json, to_plain
 from core.types import Result
@@ -28,7 +28,7 @@ class Repository:
         """Return a row of ``persons``; the same name at the same address is the same person."""
         address_print = self._vault.address_print(address)
         return {
-            "id": f"per_{self._vault.fingerprint(name + chr(0) + address_print)[:24]}",
+            "id": person_id(self._vault, name, address_print),
             "name_sealed": self._vault.seal(name, "name"),
             "address_sealed": self._vault.seal(address, "address"),
             "address_print": address_print,

@@ -34,6 +34,7 @@ class Vault:
         self._take(secret if isinstance(secret, KeyRing) else KeyRing((secret,)))
 
     def _take(self, ring: KeyRing) -> None:
+        self.ring = ring
         self._first = ring.first
         self._ciphers = {
             key_name(secret): AESGCM(derive_key(secret, "identity-fields")) for secret in ring.secrets
@@ -132,3 +133,8 @@ def without_name(document: str, name: str) -> str:
 def with_name(document: str, name: str) -> str:
     """Undo ``without_name``."""
     return document.replace(_NAME_MARK, name)
+
+
+def person_id(vault: Vault, name: str, address_print: str) -> str:
+    """Return a person's id: the same name at the same address is the same person."""
+    return f"per_{vault.fingerprint(name + chr(0) + address_print)[:24]}"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from casework.register.columns import Columns
+from casework.register.preparing import Prepared
 from casework.register.rows import RowReader
 from casework.register.store import CHUNK
 from casework.register.tables import Table
-from casework.register.types import ImportCount, RegisteredPerson, RowProblem
-from casework.vault import normal_address
+from casework.register.types import ImportCount, RowProblem
+from casework.register.workers import prepared_parts, worker_count
 from core.errors import StorageError
+from core.secret import KeyRing
 
 REPORT_HEADER = ("行号", "列", "问题")
 
@@ -25,8 +25,14 @@ REPORT_HEADER = ("行号", "列", "问题")
 class RegisterLedger(Protocol):
     """Where people are entered."""
 
-    async def upsert_people(self, people: Sequence[RegisteredPerson]) -> tuple[int, int]:
+    @property
+    def ring(self) -> KeyRing:
+        """The secrets that rows are sealed with."""
+        ...
+
+    async def enter_prepared(self, people: Sequence[Prepared]) -> tuple[int, int]:
         """Enter or replace; return how many were (new, known)."""
+        ...
 
 
 class ProblemReport:
@@ -83,43 +89,47 @@ async def import_people(
 
     Raises ``StorageError``; what was entered before stays entered.
     """
-    found = _usable(table, RowReader(columns, today))
     count = ImportCount()
-    part = await asyncio.to_thread(_take, found)
-    while part:
-        people = [each for each in part if isinstance(each, RegisteredPerson)]
-        # The next rows are read while these are being written.
-        (new, known), following = await asyncio.gather(
-            ledger.upsert_people(people), asyncio.to_thread(_take, found)
-        )
-        for problem in part:
-            if isinstance(problem, RowProblem):
-                report.add(problem)
-        count = ImportCount(count.rows + len(part), count.imported + new, count.updated + known, report.count)
-        progress(count)
-        part = following
+    repeats = _Repeats()
+    parts = prepared_parts(
+        iter(table.rows),
+        ledger.ring,
+        RowReader(columns, today),
+        workers=worker_count(table.count),
+        chunk=CHUNK,
+    )
+    async with aclosing(parts):
+        async for part in parts:
+            sorted_out = [repeats.check(each) for each in part]
+            people = [each for each in sorted_out if isinstance(each, Prepared)]
+            new, known = await ledger.enter_prepared(people)
+            for problem in sorted_out:
+                if isinstance(problem, RowProblem):
+                    report.add(problem)
+            count = ImportCount(
+                count.rows + len(part), count.imported + new, count.updated + known, report.count
+            )
+            progress(count)
     return count
 
 
-def _take(found: Iterator[RegisteredPerson | RowProblem]) -> list[RegisteredPerson | RowProblem]:
-    return list(islice(found, CHUNK))
+class _Repeats:
+    """Finds a person's second row in the same list: a problem of that row."""
 
+    def __init__(self) -> None:
+        # Sixty bits of a fingerprint instead of texts: a million of those would take hundreds of megabytes.
+        self._numbers: dict[int, int] = {}
+        self._persons: dict[int, int] = {}
 
-def _usable(table: Table, reader: RowReader) -> Iterator[RegisteredPerson | RowProblem]:
-    """Give each filled row's person or problem; a person's second row is a problem."""
-    # Hashes instead of texts: a million identity numbers would take hundreds of megabytes.
-    numbers: dict[int, int] = {}
-    contacts: dict[int, int] = {}
-    for line, row in table.rows:
-        found = reader.read(line, row)
-        if isinstance(found, RegisteredPerson):
-            first = numbers.setdefault(hash(found.id_number), line) if found.id_number else line
-            if first != line:
-                found = RowProblem(line, "身份证号", f"与第 {first} 行相同")
-            else:
-                key = hash((found.name, normal_address(found.address)))
-                first = contacts.setdefault(key, line)
-                if first != line:
-                    found = RowProblem(line, "手机号码", f"姓名和号码与第 {first} 行相同")
-        if found is not None:
-            yield found
+    def check(self, found: Prepared | RowProblem) -> Prepared | RowProblem:
+        """Return what was given, or why it is left out."""
+        if isinstance(found, RowProblem):
+            return found
+        if found.id_print is not None:
+            first = self._numbers.setdefault(int(found.id_print[:15], 16), found.line)
+            if first != found.line:
+                return RowProblem(found.line, "身份证号", f"与第 {first} 行相同")
+        first = self._persons.setdefault(int(found.person_id[4:19], 16), found.line)
+        if first != found.line:
+            return RowProblem(found.line, "手机号码", f"姓名和号码与第 {first} 行相同")
+        return found

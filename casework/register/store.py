@@ -3,78 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from casework import schema
+from casework.register.preparing import DETAILS, PERSON, Prepared, Preparer
 from casework.register.types import RegisteredPerson
 from casework.repository import Repository
-from core.codec import to_json
+from core.secret import KeyRing
 
 CHUNK = 2000  # people per transaction: a long list must not keep everybody else from writing
+
+_PERSONS = (*PERSON, "created_at", "updated_at")
+_DETAILS = ("person_id", *DETAILS, "updated_at")
 
 
 class Register(Repository):
     """Registered unemployed people. Identity number and note are sealed, as name and address are."""
+
+    @property
+    def ring(self) -> KeyRing:
+        """The secrets, for processes that seal rows on this store's behalf."""
+        return self._vault.ring
 
     async def upsert_people(self, people: Sequence[RegisteredPerson]) -> tuple[int, int]:
         """Enter people or replace what is known of them; return how many were (new, known).
 
         Somebody is known by the identity number, else by name and address. Raises ``StorageError``.
         """
+        preparer = Preparer(self._vault)
+        return await self.enter_prepared([preparer.person(each) for each in people])
+
+    async def enter_prepared(self, people: Sequence[Prepared]) -> tuple[int, int]:
+        """``upsert_people`` for what is sealed already."""
         if not people:
             return 0, 0
         now = self._clock.now()
-        persons = [self._person_row(each.name, each.address, each.district, now) for each in people]
-        prints = [self._vault.fingerprint(each.id_number) if each.id_number else None for each in people]
         async with self._db.write() as connection:
-            owners, known = await self._known(connection, persons, prints)
-            rows: dict[str, dict[str, Any]] = {}
-            for each, person, id_print in zip(people, persons, prints, strict=True):
-                person["id"] = owners.get(id_print, person["id"])
-                rows[person["id"]] = {
-                    "person_id": person["id"],
-                    "id_number_print": id_print,
-                    "updated_at": now,
-                    **self._details(each),
-                }
-            await self._db.upsert(connection, schema.persons, persons, keep=("id", "created_at"))
-            await self._db.upsert(connection, schema.registrations, list(rows.values()), keep=("person_id",))
-        updated = sum(person["id"] in known for person in persons)
+            owners, known = await self._known(connection, people)
+            persons, details = {}, {}
+            for each in people:
+                person_id = owners.get(each.id_print or "", each.person_id)
+                persons[person_id] = (person_id, *each.person[1:], now, now)
+                details[person_id] = (person_id, *each.details, now)
+            await self._db.upsert_rows(
+                connection, schema.persons, _PERSONS, list(persons.values()), keep=("id", "created_at")
+            )
+            await self._db.upsert_rows(
+                connection, schema.registrations, _DETAILS, list(details.values()), keep=("person_id",)
+            )
+        updated = sum(person_id in known for person_id in persons)
         return len(people) - updated, updated
 
     async def _known(
-        self, connection: AsyncConnection, persons: Sequence[dict[str, Any]], prints: Sequence[str | None]
-    ) -> tuple[dict[str | None, str], set[str]]:
+        self, connection: AsyncConnection, people: Sequence[Prepared]
+    ) -> tuple[dict[str, str], set[str]]:
         """Return identity number → person, and everybody of the chunk who is registered already."""
         mine = schema.registrations.c
-        query = sa.select(mine.person_id, mine.id_number_print).where(
-            sa.or_(
-                mine.id_number_print.in_([each for each in prints if each]),
-                mine.person_id.in_([person["id"] for person in persons]),
-            )
-        )
-        rows = (await connection.execute(query)).all()
+        columns = sa.select(mine.person_id, mine.id_number_print)
+        prints = [each.id_print for each in people if each.id_print]
+        by_number = columns.where(self._db.among(mine.id_number_print, prints))
+        by_name = columns.where(self._db.among(mine.person_id, [each.person_id for each in people]))
+        rows = (await connection.execute(by_number)).all() + (await connection.execute(by_name)).all()
         return (
             {row.id_number_print: row.person_id for row in rows if row.id_number_print},
             {row.person_id for row in rows},
         )
-
-    def _details(self, person: RegisteredPerson) -> dict[str, Any]:
-        return {
-            "id_number_sealed": self._sealed(person.id_number, "id_number"),
-            "street": person.street,
-            "registered_on": person.registered_on,
-            "birth_year": person.birth_year,
-            "graduate_year": person.graduate_year,
-            "education": person.education,
-            "skills": to_json(person.skills).decode(),
-            "hardship": person.hardship,
-            "note_sealed": self._sealed(person.note, "note"),
-        }
-
-    def _sealed(self, text: str, column: str) -> str:
-        """Nothing needs no sealing: most notes are empty."""
-        return self._vault.seal(text, column) if text else ""

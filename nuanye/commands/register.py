@@ -122,8 +122,12 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _peak_mb() -> int:
-    """Return the most memory this process has held at once, in MB."""
+    """Return the most memory held at once, in MB: this process's, and its helpers' largest for each."""
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1024 * 1024 if os.uname().sysname == "Darwin" else 1024))
+    from casework.register.workers import helpers_begun
+
+    unit = 1024 * 1024 if os.uname().sysname == "Darwin" else 1024
+    mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    largest_helper = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return round((mine + helpers_begun() * largest_helper) / unit)
