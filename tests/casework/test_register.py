@@ -271,3 +271,49 @@ def test_a_missing_file_is_named_kindly(tmp_path: Path) -> None:
     """A path that is not there ends with a clear error."""
     with pytest.raises(NuanyeError, match="cannot be read"):
         open_table(tmp_path / "none.csv")
+
+
+async def test_processes_of_their_own_give_what_one_gives(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list prepared by helpers enters the same people, problems and repeats in the same order."""
+    from casework.register import workers
+
+    rows = [f"赵{'甲乙丙丁'[n % 4]},138{n:08d},天河" for n in range(4500)]
+    rows[17], rows[4400], rows[4401] = ",13800000017,天河", "赵甲,1380,天河", rows[3]
+    path = tmp_path / "list.csv"
+    path.write_text("\n".join(["姓名,手机号码,区", *rows]), encoding="utf-8")
+    found = []
+    for fewest in (10_000, 1):
+        monkeypatch.setattr(workers, "FEWEST_ROWS", fewest)
+        table = open_table(path)
+        with reporting(tmp_path / f"problems-{fewest}.csv") as report:
+            count = await import_people(
+                table, find_columns(table.header), store, report, today=TODAY, progress=lambda _count: None
+            )
+        found.append((count.rows, count.imported + count.updated, count.rejected, report.path.read_text()))
+    assert found[0] == found[1]
+    assert found[0][:3] == (4500, 4497, 3)
+    assert count.updated == 4497
+
+
+async def test_a_helper_that_dies_is_an_error_that_says_so(tmp_path: Path, sqlite_store: Store) -> None:
+    """A killed process ends the import with a StorageError; nothing half is entered."""
+    import multiprocessing
+
+    from casework.register.rows import RowReader
+    from casework.register.workers import prepared_parts
+
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "\n".join(["姓名,手机号码", *(f"赵甲,138{n:08d}" for n in range(9000))]), encoding="utf-8"
+    )
+    table = open_table(path)
+    reader = RowReader(find_columns(table.header), TODAY)
+    parts = prepared_parts(iter(table.rows), sqlite_store.ring, reader, workers=1, chunk=500)
+    assert len(await anext(parts)) == 500
+    for child in multiprocessing.active_children():
+        child.kill()
+    with pytest.raises(StorageError, match="died"):
+        async for _part in parts:
+            pass
