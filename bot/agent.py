@@ -31,7 +31,9 @@ from core.codec import from_plain
 from core.errors import DialogueError, ModelError
 from core.types import Answer, Button, CallAction, ConversationState, Reply, Turn, TurnEvent
 
-MAX_NOTE = 500  # characters of what the phone door tells beside a turn
+MAX_NOTE = 500  # characters of what a door tells beside a turn
+# From the phone why nothing was heard, from a chat what staff wrote when they gave the conversation back.
+_TOLD = ("reason", "unheard", "staff_note")
 
 
 def _validate(self: RemoteAction, result: dict[str, Any]) -> bool:
@@ -237,5 +239,5 @@ def _metadata(turn: Turn) -> dict[str, Any]:
         data["said"] = turn.text[:1]
     if turn.event is TurnEvent.CALL_ANSWERED:
         data["call"] = {key: turn.metadata.get(key) for key in ("name", "facts", "agency")}
-    data |= {key: str(turn.metadata[key])[:MAX_NOTE] for key in ("reason", "unheard") if key in turn.metadata}
+    data |= {key: str(turn.metadata[key])[:MAX_NOTE] for key in _TOLD if key in turn.metadata}
     return data

@@ -44,7 +44,18 @@ class Scene:
         spoken = heard.event is TurnEvent.UTTERANCE
         language = language_of(heard.text, before) if spoken else before
         choices = tuple(tracker.get_slot("policy_choices") or ())
-        return cls(dispatcher, tracker, heard, memo_of(tracker), talk_of(tracker), language, choices)
+        scene = cls(dispatcher, tracker, heard, memo_of(tracker), talk_of(tracker), language, choices)
+        scene.brief(str((tracker.latest_message.get("metadata") or {}).get("staff_note") or ""))
+        return scene
+
+    def brief(self, note: str) -> None:
+        """Staff gave the conversation back: what their note is about, the resident may now ask on about.
+
+        A note that is about no policy for certain changes nothing.
+        """
+        found = context().desk.look_up(note, self.asker()) if note else ()
+        if found and found[0].decision == "answer":
+            self.talk = self.talk.answered(found[0].policy_id, None)
 
     @property
     def phone(self) -> bool:

@@ -65,6 +65,14 @@ async def test_a_policy_question_is_answered_with_its_source_and_a_follow_up_kee
     assert again.state.policy_ids == answer.state.policy_ids
 
 
+async def test_what_staff_told_is_what_the_next_question_is_about(person: Maker) -> None:
+    """A conversation comes back from staff with a note: the resident goes on asking about that."""
+    citizen = person("web")
+    await citizen.says("转人工")
+    back = await citizen.does(TurnEvent.UTTERANCE, "要带什么材料？", staff_note="已经说明失业金怎么申请")
+    assert back.state.policy_ids == ("ui_apply",)
+
+
 @pytest.mark.parametrize("question", ["失业金怎么领", "失業金點樣領？", "失业金怎么申请"])
 async def test_the_most_asked_question_is_answered_at_once(person: Maker, question: str) -> None:
     """An entry's own wording, also in Cantonese and traditional spelling, needs no choice."""

@@ -18,6 +18,7 @@ from core.clock import SystemClock
 from core.settings import Settings
 from core.streams import HANDOVER_STREAM
 from tests.console import seed, waiting
+from tests.contrast import weak_pairs
 from tests.eventually import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.net, pytest.mark.slow]
@@ -138,3 +139,18 @@ async def test_a_line_that_was_not_sent_stays_in_the_field(page: Page, store: St
     await field.press("Enter")
     await page.get_by_role("alert").get_by_text("没有发出").wait_for()
     assert await store.pending_lines() == ()
+
+
+@pytest.mark.parametrize("width", [1280, 820])
+async def test_the_pages_are_readable(page: Page, store: Store, width: int) -> None:
+    """Queue and conversation reach 4.5 to 1 (WCAG AA), also with a line that was not delivered."""
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.emulate_media(reduced_motion="reduce")
+    assert await weak_pairs(page) == {}
+    await store.claim_handover(waiting.WAITING, seed.USER)
+    await store.staff_says(waiting.WAITING, seed.USER, "stf_123456789", "请带身份证")
+    await store.note_delivery("stf_123456789", "platform.window_closed")
+    await page.goto(f"{page.url}/{waiting.WAITING}")
+    await page.get_by_text("平台要求居民先来消息").wait_for()
+    assert await weak_pairs(page) == {}
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
