@@ -23,10 +23,11 @@ check:
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# Types and lint of the two front ends; needs the packages that `make setup` installs.
+# Types and lint of the front ends; needs the packages that `make setup` installs.
 check-pages:
 	npm --prefix connectors/frontend run check
 	npm --prefix console/frontend run check
+	npm --prefix connectors/miniprogram run check
 
 setup:
 	@scripts/setup test

@@ -64,7 +64,7 @@ def test_every_direct_dependency_has_its_licence_listed() -> None:
 
 def test_lock_files_record_no_download_address() -> None:
     """Where packages come from is the installer's setting, not the project's."""
-    for path in ROOT.glob("*/frontend/package-lock.json"):
+    for path in [*ROOT.glob("*/frontend/package-lock.json"), *ROOT.glob("*/miniprogram/package-lock.json")]:
         packages = json.loads(path.read_text(encoding="utf-8"))["packages"]
         assert not [name for name, item in packages.items() if "resolved" in item], path
     assert "://" not in (ROOT / "requirements" / "pinned.txt").read_text(encoding="utf-8")

@@ -39,6 +39,7 @@ class Page:
             web.get("/manifest.webmanifest", self._manifest),
             web.get("/{name:embed.js|sw.js}", self._script),
             web.get(f"{PREFIX}/embed", self._gate.guarded(self._embed)),
+            web.get(f"{PREFIX}/page", self._gate.guarded(self._page)),
             web.static("/assets", self._static / "assets", append_version=False),
             web.static("/icons", self._static / "icons", append_version=False),
         ]
@@ -55,6 +56,10 @@ class Page:
         page = self._texts.page
         words = {"title": page["product"], "open": page["embed_open"], "close": page["embed_close"]}
         return json_response(words)
+
+    async def _page(self, _request: web.Request) -> web.StreamResponse:
+        """What the page is filled with, for clients that bring their own."""
+        return json_response(self._config())
 
     async def _manifest(self, _request: web.Request) -> web.Response:
         page = self._texts.page
@@ -85,16 +90,15 @@ class Page:
                 "the chat page is not built", hint="cd connectors/frontend && npm ci && npm run build"
             ) from error
         page = self._texts.page
-        config = {
-            "languages": [self._in(language) for language in Language],
-            "maxText": wire.MAX_TEXT,
-            **self._speech,
-        }
         # "<" cannot end the script element when it is escaped.
-        data = wire.dump(config).replace("<", "\\u003c")
+        data = wire.dump(self._config()).replace("<", "\\u003c")
         title = html.escape(f"{page['product']} · {page['agency']}")
         filled = template.replace("__TITLE__", title).replace("__NOSCRIPT__", html.escape(page["noscript"]))
         return filled.replace("__CONFIG__", data)
+
+    def _config(self) -> dict[str, Any]:
+        languages = [self._in(language) for language in Language]
+        return {"languages": languages, "maxText": wire.MAX_TEXT, **self._speech}
 
     def _in(self, language: Language) -> dict[str, Any]:
         names = dict(zip(Language, self._texts.page["languages"], strict=True))
