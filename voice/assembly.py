@@ -23,6 +23,7 @@ from voice.engines.factory import make_recognizer, make_speech
 from voice.engines.scripted import silence
 from voice.engines.vad import SileroVad
 from voice.fixed import fixed_sentences, policy_sentences
+from voice.foreground import Foreground
 from voice.interfaces import FRAME_MS, CallTransport, Recognizer
 from voice.limits import SessionLimits
 from voice.prompts import PromptCache, pieces, recording_name
@@ -144,7 +145,7 @@ async def phone_door(
                 dialogue=HttpDialogue(http, settings.dialogue_base_url, timeout_ms=limits.dialogue_limit_ms),
                 recognizer=ears,
                 speech=prompts,
-                make_activity=SileroVad,
+                make_activity=lambda: Foreground(SileroVad()),
                 words=words,
                 clock=clock or SystemClock(),
                 limits=limits,
