@@ -20,6 +20,7 @@ from connectors.fake_platform.corp import CorpAccount, CorpPlatform
 from connectors.fake_platform.kf import SERVICER, FakeKf
 from connectors.fake_platform.phones import Shown
 from connectors.fake_platform.wecom import FakeWecom
+from connectors.handover.staffing import Behind
 from core.clock import SystemClock
 from core.dialogue import HttpDialogue
 from core.settings import Settings
@@ -48,7 +49,8 @@ async def run_corp_demonstration(name: str, settings: Settings, report: Report) 
     ):
         platform = (FakeWecom if name == "wecom" else FakeKf)(CorpAccount(), SystemClock(), http)
         async with platform.serve("127.0.0.1", free_port()) as api_url:
-            parts = Parts(redis, HttpDialogue(http, settings.dialogue_base_url), ledger, http=http)
+            dialogue = HttpDialogue(http, settings.dialogue_base_url)
+            parts = Parts(redis, dialogue, ledger, http=http, handovers=Behind(ledger))
             runner = web.AppRunner(make_app(_with_account(settings, platform, api_url), parts))
             await runner.setup()
             try:

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from casework.store import open_store
 from connectors.app import Parts, make_app
 from connectors.fake_platform.wechat import Account, FakeWechat, Outcome
+from connectors.handover.staffing import Behind
 from core.clock import SystemClock
 from core.dialogue import HttpDialogue
 from core.settings import Settings
@@ -37,7 +38,8 @@ async def run_wechat_demonstration(settings: Settings, report: Report) -> dict[s
     ):
         platform = FakeWechat(Account(), SystemClock(), http)
         async with platform.serve("127.0.0.1", free_port()) as api_url:
-            parts = Parts(redis, HttpDialogue(http, settings.dialogue_base_url), ledger, http=http)
+            dialogue = HttpDialogue(http, settings.dialogue_base_url)
+            parts = Parts(redis, dialogue, ledger, http=http, handovers=Behind(ledger))
             runner = web.AppRunner(make_app(_with_account(settings, platform.account, api_url), parts))
             await runner.setup()
             try:

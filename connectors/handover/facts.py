@@ -85,6 +85,8 @@ class Facts:
         self._ledger = ledger
         self._queue = RedisStreamQueue(redis, FACTS_STREAM, Fact)
         self._consumer = new_id("con")
+        # What was taken and not yet saved is not taken again before it is.
+        self._taken: list[tuple[str, Fact]] = []
 
     async def publish(self, fact: Fact) -> None:
         """Note a fact. Raises ``QueueError``."""
@@ -101,13 +103,19 @@ class Facts:
 
     async def step(self, *, block_ms: int = 1_000, stale_ms: int = _STALE_MS) -> int:
         """Save what is there and return how many; first what another attempt left unfinished."""
-        batch = await self._queue.claim_stale(_GROUP, self._consumer, idle_ms=stale_ms)
-        batch = batch or await self._queue.read(_GROUP, self._consumer, count=10, block_ms=block_ms)
-        for entry_id, fact in batch:
+        if not self._taken:
+            self._taken = await self._queue.claim_stale(_GROUP, self._consumer, idle_ms=stale_ms)
+        if not self._taken:
+            self._taken = await self._queue.read(_GROUP, self._consumer, count=10, block_ms=block_ms)
+        done = 0
+        while self._taken:
+            entry_id, fact = self._taken[0]
             await self._save(fact)
             await self._queue.ack(_GROUP, entry_id)
+            del self._taken[0]
+            done += 1
             await ring(self._redis, fact.subject)
-        return len(batch)
+        return done
 
     async def _save(self, fact: Fact) -> None:
         ledger = self._ledger

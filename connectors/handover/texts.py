@@ -25,7 +25,7 @@ NOTICES = frozenset(
     }
 )  # fmt: skip
 _WORDS = frozenset({"no_waiting", "no_message", "no_answer", "name_before"})
-_END = re.compile(r"[\s，。！？!?,.~～…]*[了吧呢啊喇啦呀]?[\s，。！？!?,.~～…]*$")
+_END = re.compile(r"[\s，。！？!?,.~～…]*[了吧呢啊喇啦呀]{0,2}[\s，。！？!?,.~～…]*$")
 
 
 @dataclass(frozen=True, slots=True)

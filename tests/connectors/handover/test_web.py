@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from casework.handover.types import Contact, HandoverEnd, HandoverState
+from casework.store import Store
 from connectors.handover.texts import load_handover_texts
 from core.dialogue import ScriptedDialogue
+from core.errors import StorageError
 from core.settings import Settings
 from tests.connectors.conftest import Door, GatedDialogue, StartDoor
 from tests.connectors.handover.conftest import NIGHT, SUMMARY, Office, asks_for_staff
@@ -280,3 +283,55 @@ async def test_redis_that_comes_back_empty_is_marked_again(
     await office.say(handover, "在的")
     await citizen.reads("在的")
     assert [turn.text for turn in dialogue.turns if turn.text] == ["人工"]
+
+
+async def test_two_doors_say_everything_once(start_door: StartDoor, office: Office) -> None:
+    """Two processes of one installation: each line and each notice reaches the resident once."""
+    dialogue = ScriptedDialogue(asks_for_staff)
+    doors = [await start_door(dialogue, behind=office.behind) for _ in range(2)]
+    citizen = await resident(doors[0])
+    await citizen.say("人工")
+    handover = await office.claim()
+    citizen.door = doors[1]
+    for number in range(3):
+        await citizen.say(f"问{number}")
+        await office.say(handover, f"答{number}", f"stf_{number}")
+    assert await office.store.end_handover(handover.handover_id, HandoverEnd.SETTLED, staff="li.hua")
+    await citizen.reads(OURS["staff_done"])
+    ours = (await citizen.screen())[2:]
+    assert sorted(ours) == sorted([WAITING, OURS["staff_here"], "答0", "答1", "答2", OURS["staff_done"]])
+
+
+async def test_a_database_that_is_away_silences_nobody_and_loses_nothing(
+    start_door: StartDoor, office: Office
+) -> None:
+    """The resident is told and waits; when the database is back, the queue has them and what they wrote."""
+    away = _Away(office.store)
+    door = await start_door(ScriptedDialogue(asks_for_staff), behind=replace(office.behind, ledger=away))
+    citizen = await resident(door)
+    away.down = True
+    await citizen.say("人工")
+    await citizen.reads(SAID, WAITING)
+    await citizen.say("我在等")
+    await eventually(lambda: away.refused > 2)
+    away.down = False
+    handover = await office.one(HandoverState.WAITING)
+    await office.reads(handover, "我在等")
+
+
+class _Away:
+    """A database that refuses everything while ``down``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.down, self.refused = store, False, 0
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def call(*args: Any, **more: Any) -> Any:
+            if self.down:
+                self.refused += 1
+                raise StorageError("away")
+            return await method(*args, **more)
+
+        return call
