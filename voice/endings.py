@@ -91,6 +91,20 @@ class EndingModel:
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
 
+# 把, 将 and "why" want a verb after what they take up.
+_WANT_VERB = frozenset({"把", "将", "为什么", "为何", "点解", "点样", "怎么"})
+
+
+def lacks_verb(said: str, lexicon: Lexicon) -> bool:
+    """Whether a word that calls for a verb is followed only by what the verb should be about."""
+    words = lexicon.segment(said[-_TAIL_CHARS:])
+    for place in range(len(words) - 1, -1, -1):
+        if words[place] in _WANT_VERB:
+            kinds = {lexicon.tag(word)[0] for word in words[place + 1 :]}
+            return bool(kinds) and kinds <= set("nrumqtx") and not kinds <= {"u"}
+    return False
+
+
 def features(said: str, lexicon: Lexicon) -> Iterator[str]:
     """Describe the end of ``said``; each feature at most once."""
     words = lexicon.segment(said[-_TAIL_CHARS:]) or [said]

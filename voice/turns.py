@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from enum import Enum
 
+from voice.endings import lacks_verb
 from voice.words import VoiceWords, bare
 
 # Somebody who only holds us says little more than that; longer, 等一下 is part of a story.
 _WAIT_CHARS = 12
 _PHONE_DIGITS = 11
 # So sure must the model be that more will come, or that it will not although a weak word stands at the end.
-_OPEN_BELOW = 0.3
+_OPEN_BELOW = 0.25
 _WHOLE_ABOVE = 0.9
 _FILLERS = re.compile(r"^[嗯呃额唔诶欸啊哦噢喂哎]+(?=.)")
 _TRAILING = re.compile(r"(?:[，,、：:—-]|\.{2,}|…+|～+)\s*$")
@@ -37,6 +38,8 @@ _CLOSED = re.compile(
             "(?:谢|唔该|麻烦|找|揾|打给|告诉|认识|信|见到|见|问|咨询|联系|感谢)[你您他她佢]$",
             "(?:不|唔|关|联|本人)[是系]$|^.?就[是系]$",
             r"(?:找|见|收|听|做|想|感觉|看|遇|领|拿|搵|得|能|不|唔)\w{0,2}到$",
+            r"(?:名字叫|个名叫|我叫|他叫|她叫|佢叫|老公叫|老婆叫|儿子叫|女儿叫|仔叫|女叫)[\u4e00-\u9fff]{2,3}$",
+            r"(?:天|日|周|回头|到时|时候|下次|会儿|一阵)见$",
             r"推荐一个$|之一$|[点号日月天年周晚午班]\w?(?:以后|之后|以前|之前)$",
         )
     )
@@ -54,6 +57,7 @@ _HOLDING = re.compile(
             "^嘘",
             "等(?:一|多)?(?:等|下|会|阵|我|一)",
             "停(?:一|下|停|先|低|住|口)|(?:^|叫你|说|了|喇|好|请|快)停[啊呀吧啦了]?$|先停|暂停",
+            "(?:去|先)(?:关|熄|閂|闩)(?:一下|个|下)?(?:火|门|窗|电视|煤气|水)|静(?:啲|一点|点|一静)",
             "(?:去|先)(?:拿|攞|拎|取|找|揾|搵)(?:一?下)?(?:身份证|社保卡|银行卡|手机|纸|笔|卡)",
         )
     )
@@ -108,7 +112,11 @@ def _is_whole(spoken: str, core: str, words: VoiceWords, *, hesitant: bool) -> b
 
 
 def _is_open(spoken: str, core: str, words: VoiceWords) -> bool:
-    whole = words.endings.probability(spoken) if words.endings is not None else 0.5
+    whole = 0.5
+    if words.endings is not None:
+        whole = words.endings.probability(spoken)
+        if lacks_verb(core, words.endings.lexicon):
+            return True
     ending = next((word for word in words.unfinished if core.endswith(word)), "")
     if len(ending) > 1 or core.endswith(_COPULAS) or _breaks_off(core):
         return True
