@@ -13,7 +13,6 @@ from core.interfaces import Dialogue
 from core.logs import get_log
 from core.tasks import end_tasks
 from core.types import Answer, CallAction, Reply, Turn, TurnEvent, Utterance
-from voice.answering import Judgement
 from voice.clauses import Clause, clauses_of
 from voice.desk import Desk
 from voice.doubt import Doubt
@@ -25,6 +24,7 @@ from voice.limits import SessionLimits
 from voice.notes import Asked, CallNotes, EndedBy
 from voice.opening import Opening
 from voice.perceptions import Dismissed, Guess, Heard, Key, Perception, Quiet, Unclear
+from voice.remarks import Remark, remark_of
 from voice.speaking import Mouth, Spoken
 from voice.turntaking import TurnTaker
 from voice.words import VoiceWords
@@ -32,8 +32,8 @@ from voice.words import VoiceWords
 _LOG = get_log("voice.conversation")
 
 MAX_TEXT = 2000
-# Who heard that much of a sentence can answer it.
-_UNDERSTOOD_SHARE = 0.6
+# After a greeting, that much silence is our chance.
+_GREETING_GAP_MS = 260
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,7 @@ class Conversation:
         """A receiver takes a moment to reach the ear."""
         answered = next((event.at_ms for event in self._notes.events if event.kind == "answered"), 0)
         await self._parts.clock.sleep_ms(max(0, answered + self._parts.limits.lift_pause_ms - self._now()))
+        await self._parts.ear.quiet_for(_GREETING_GAP_MS, self._parts.clock, self._parts.limits.greeting_ms)
 
     async def _next(self, spoken: Spoken) -> Answer | None:
         """Wait for what the resident does and return the core's answer; ``None``: the call is over."""
@@ -109,9 +110,10 @@ class Conversation:
                     return None
                 case Guess(text=text):
                     self._foresee(text, spoken)
-                case Heard() as heard if self._only_listens(heard, spoken):
-                    self._note_heard(heard, "")
-                    spoken = await self._say(spoken.unsaid, None)
+                case Heard() as heard if (remark := self._remark(heard, spoken)) is not Remark.ANSWER:
+                    if remark is Remark.GREETING and self._is_machine(heard):
+                        return None
+                    spoken = await self._set_aside(heard, remark, spoken)
                 case Dismissed() if spoken.unsaid:
                     spoken = await self._say(spoken.unsaid, None)
                 case Heard() | Unclear() | Quiet() | Key() as perception:
@@ -120,18 +122,26 @@ class Conversation:
                         return None
                     if not self._wanted(perception):
                         continue
-                    return await self._respond(perception, _missed(spoken))
+                    return await self._respond(perception, spoken.missed())
 
-    def _only_listens(self, heard: Heard, spoken: Spoken) -> bool:
-        """They only meant "go on": they had not even heard what we ask."""
-        if not spoken.unsaid or not self._parts.words.is_back_channel(heard.text):
-            return False
-        return len(spoken.unsaid) > 1 or spoken.share < _UNDERSTOOD_SHARE
+    def _remark(self, heard: Heard, spoken: Spoken) -> Remark:
+        return remark_of(heard, spoken, self._parts.words, first=self._count == 1)
+
+    async def _set_aside(self, heard: Heard, remark: Remark, spoken: Spoken) -> Spoken:
+        """Note what was no answer, and do what it asks for."""
+        self._note_heard(heard, "")
+        if remark is Remark.HOLD:
+            self._parts.turns.bot_done(self._now() + self._parts.limits.hold_ms)
+        elif remark is Remark.ASSENT:
+            return await self._say(spoken.unsaid, None)
+        else:
+            self._parts.ear.listen(self._now())
+        return spoken
 
     def _foresee(self, text: str, spoken: Spoken) -> None:
         """Prepare the answer to what may be all they say. What came after it is more than a guess."""
         if self._parts.inbox.empty():
-            turn = self._turn(f"m{self._count + 1}", TurnEvent.UTTERANCE, text, _missed(spoken))
+            turn = self._turn(f"m{self._count + 1}", TurnEvent.UTTERANCE, text, spoken.missed())
             self._foresight.prepare(turn)
 
     async def _perceive(self) -> Input:
@@ -151,8 +161,7 @@ class Conversation:
     async def _respond(self, perception: Perception, metadata: Mapping[str, Any]) -> Answer | None:
         match perception:
             case Heard():
-                judgement = self._parts.opening.first_words(perception.text)
-                if self._is_machine(judgement, perception):
+                if self._is_machine(perception):
                     return None
                 if self._doubt.too_much(perception.confidence):
                     reason = {"reason": "low_confidence"}
@@ -171,8 +180,9 @@ class Conversation:
             case _:
                 return await self._ask(TurnEvent.SILENCE, "", metadata=metadata)
 
-    def _is_machine(self, judgement: Judgement, heard: Heard) -> bool:
+    def _is_machine(self, heard: Heard) -> bool:
         """A voice box or a late announcement: it is noted, and not talked to."""
+        judgement = self._parts.opening.first_words(heard.text)
         if judgement.disposition is not None:
             self._note_heard(heard, "")
         return judgement.disposition is not None
@@ -287,9 +297,3 @@ class Conversation:
         self._notes.heard(
             Utterance("resident", heard.text, heard.start_ms, heard.end_ms, message_id, heard.confidence)
         )
-
-
-def _missed(spoken: Spoken) -> dict[str, str]:
-    """What the core must know that it said in vain."""
-    unheard = "".join(clause.text for clause in spoken.unsaid)
-    return {"unheard": unheard} if unheard else {}

@@ -55,7 +55,8 @@ class EchoGuard:
         )[: _LONGEST_DELAY + 1]
         power = np.concatenate([[0.0], np.cumsum(self._ours.astype(np.float64) ** 2)])
         ours = power[_WINDOW:] - power[:-_WINDOW]
-        audible = ours > _AUDIBLE**2 * _WINDOW
+        # An echo is quieter than what it came from.
+        audible = (ours > _AUDIBLE**2 * _WINDOW) & (ours >= 2 * energy)
         if not audible.any():
             return False
         alike = np.abs(products[audible]) / np.sqrt(ours[audible] * energy)

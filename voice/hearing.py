@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from core.clock import Clock
 from core.errors import EngineError
 from core.logs import get_log
 from core.tasks import end_tasks
@@ -15,7 +16,7 @@ from voice.endpointing import SpeechEnded, SpeechPaused, SpeechResumed, SpeechSt
 from voice.interfaces import FRAME_MS, Recognizer, VoiceActivity
 from voice.perceptions import Dismissed, Guess, Heard, Perception, Quiet, Unclear
 from voice.segments import Segment, replayed
-from voice.turntaking import Discarded, Floor, Interrupted, Silence, TurnTaker
+from voice.turntaking import Discarded, Floor, GoOn, HeldBack, Interrupted, Silence, TurnTaker
 
 _LOG = get_log("voice.hearing")
 
@@ -40,13 +41,19 @@ class Ear:
     """Hears one leg. Feed every frame; perceptions arrive through ``report``."""
 
     def __init__(
-        self, senses: Senses, *, report: Callable[[Perception], None], on_interrupt: Callable[[], None]
+        self,
+        senses: Senses,
+        *,
+        report: Callable[[Perception], None],
+        on_interrupt: Callable[[], None],
+        on_hold: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.hints: tuple[str, ...] = ()
         self.failures = 0
         self._senses = senses
         self._report = report
         self._on_interrupt = on_interrupt
+        self._on_hold = on_hold
         self._recent: deque[AudioFrame] = deque(maxlen=senses.pre_roll_ms // FRAME_MS + 30)
         self._segment: Segment | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,6 +67,15 @@ class Ear:
     def talking(self) -> bool:
         """Whether the other side is speaking now."""
         return self._senses.turns.talking
+
+    async def quiet_for(self, gap_ms: int, clock: Clock, limit_ms: int) -> None:
+        """Wait until nobody has spoken for ``gap_ms``, at most ``limit_ms``; at once where all is quiet."""
+        quiet_ms = 0 if self.talking else gap_ms
+        for _ in range(limit_ms // FRAME_MS):
+            if quiet_ms >= gap_ms:
+                return
+            await clock.sleep_ms(FRAME_MS)
+            quiet_ms = 0 if self._senses.turns.voiced else quiet_ms + FRAME_MS
 
     def listen(self, at_ms: int) -> None:
         """We have finished speaking: the floor is theirs, unless their words are being recognised."""
@@ -92,6 +108,8 @@ class Ear:
                     self._discard()
                 case Interrupted():
                     self._on_interrupt()
+                case HeldBack() | GoOn():
+                    self._on_hold(isinstance(signal, HeldBack))
                 case Silence():
                     self._report(Quiet())
         self._guess()

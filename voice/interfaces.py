@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from core.types import AudioFrame, CallEvent, CallTask, Transcript
 
@@ -63,6 +63,15 @@ class Call(Protocol):
 
     async def hangup(self) -> None:
         """End the call from our side. Harmless when it has already ended."""
+        ...
+
+
+@runtime_checkable
+class Pausable(Protocol):
+    """A call whose playback can wait in mid-word."""
+
+    def pause(self, paused: bool) -> None:
+        """Send silence in place of what is queued, or go on with it."""
         ...
 
 

@@ -17,6 +17,8 @@ class SessionLimits:
     dialogue_limit_ms: int = 4_000
     dialogue_retry_ms: int = 300
     lift_pause_ms: int = 300  # answer → our first word
+    greeting_ms: int = 1_500  # so long at most their first words are waited for
+    hold_ms: int = 14_000  # "等一下": more silence than usual before we speak again
     farewell_pause_ms: int = 250  # our last word → BYE
     announcement_limit_ms: int = 10_000  # early media still being recognised when the network gave up
     last_words_ms: int = 15_000  # "别再打了" and gone: recognise and answer it all the same

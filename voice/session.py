@@ -162,7 +162,7 @@ class CallSession:
             pre_roll_ms=equipment.rules.pre_roll_ms,
             recognition_limit_ms=limits.recognition_limit_ms,
         )
-        ear = Ear(senses, report=self._inbox.put_nowait, on_interrupt=mouth.stop)
+        ear = Ear(senses, report=self._inbox.put_nowait, on_interrupt=mouth.stop, on_hold=mouth.hold)
         ear.hints = equipment.words.hints_for("ringing", "")
         self._mouth = mouth
         opening = Opening(ear, equipment.answering, self._notes, equipment.clock, self._aborted.set)

@@ -11,7 +11,7 @@ from core.errors import EngineError
 from core.logs import get_log
 from core.types import AudioFrame
 from voice.clauses import Clause
-from voice.interfaces import Call
+from voice.interfaces import Call, Pausable
 from voice.manner import Manner
 
 _LOG = get_log("voice.speaking")
@@ -42,6 +42,11 @@ class Spoken:
     failures: int = 0
     share: float = 0.0  # of the first unsaid clause that was heard
 
+    def missed(self) -> dict[str, str]:
+        """What the core must know that it said in vain."""
+        unheard = "".join(clause.text for clause in self.unsaid)
+        return {"unheard": unheard} if unheard else {}
+
 
 class Mouth:
     """Our side of one call. ``on_clause`` is told before each clause whether it is protected."""
@@ -68,6 +73,12 @@ class Mouth:
         if not self._protected:
             self._stopped = True
             self._call.clear()
+            self.hold(False)
+
+    def hold(self, paused: bool) -> None:
+        """Pause in mid-word, or go on there; a protected clause does not pause."""
+        if isinstance(self._call, Pausable):
+            self._call.pause(paused and not self._protected)
 
     async def say(self, clauses: Sequence[Clause], *, hold: Callable[[], bool]) -> Spoken:
         """Say ``clauses`` in order until done or stopped.
@@ -76,6 +87,7 @@ class Mouth:
         """
         self._stopped = False
         self._protected = False
+        self.hold(False)
         said: list[str] = []
         failures = 0
         start_ms = self._now_ms()

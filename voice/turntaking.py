@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from voice.bargein import BargeIn
+from voice.bargein import BargeIn, Reaction
 from voice.endpointing import (
     Endpointer,
     EndpointRules,
@@ -26,6 +26,20 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Somebody speaks, it is not clear yet what: our speech pauses."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """It was a noise or a listening noise: our speech goes on where it paused."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Nothing was said for the whole patience after our speech ended."""
 
@@ -39,7 +53,17 @@ class Discarded:
     speech: SpeechEnded
 
 
-Signal = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded | Interrupted | Silence | Discarded
+Signal = (
+    SpeechStarted
+    | SpeechPaused
+    | SpeechResumed
+    | SpeechEnded
+    | Interrupted
+    | HeldBack
+    | GoOn
+    | Silence
+    | Discarded
+)
 
 
 class Floor(Enum):
@@ -81,6 +105,11 @@ class TurnTaker:
         """Whether the other side is in the middle of an utterance."""
         return self._endpointer.talking
 
+    @property
+    def voiced(self) -> bool:
+        """Whether the other side makes a sound right now."""
+        return self._endpointer.voiced
+
     def bot_speaks(self, *, protected: bool) -> None:
         """We begin (or go on with) a reply; a protected one is not stopped by speech."""
         self._floor = Floor.BOT
@@ -114,9 +143,8 @@ class TurnTaker:
         change = self._endpointer.feed(at_ms, probability, partial, pending=pending)
         if change is not None and not isinstance(change, SpeechEnded):
             signals.append(change)
-        if self._floor is Floor.BOT and self._barge_in.feed(self._endpointer.voiced, partial):
-            self._interrupted = True
-            signals.append(Interrupted(at_ms + FRAME_MS))
+        if self._floor is Floor.BOT:
+            signals += self._react(at_ms + FRAME_MS, partial)
         if isinstance(change, SpeechEnded):
             signals.append(self._judge(change))
         if self._endpointer.talking:
@@ -125,6 +153,17 @@ class TurnTaker:
             self._floor = Floor.THINKING
             signals.append(Silence(at_ms + FRAME_MS))
         return tuple(signals)
+
+    def _react(self, now_ms: int, partial: str) -> tuple[Signal, ...]:
+        match self._barge_in.feed(self._endpointer.voiced, partial):
+            case Reaction.STOP:
+                self._interrupted = True
+                return (Interrupted(now_ms),)
+            case Reaction.PAUSE:
+                return (HeldBack(now_ms),)
+            case Reaction.GO_ON:
+                return (GoOn(now_ms),)
+        return ()
 
     def finish(self, at_ms: int) -> SpeechEnded | None:
         """The line is going away: close the open utterance, if it is worth recognising."""

@@ -254,3 +254,64 @@ def test_two_answers_heard_too_badly_are_no_answers() -> None:
     ]
     assert dialogue.turns[2].metadata == {"reason": "low_confidence"}
     assert said(story, "resident")[1] == "想做保安"
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_short_assent_leaves_the_sentence_whole(streaming: bool) -> None:
+    """ "嗯" of 240 ms: we are silent for a moment and finish the sentence; nothing was interrupted."""
+
+    async def resident(person: Person) -> None:
+        await person.bot_starts()
+        await person.wait(900)
+        await person.say("嗯", 240)
+        await person.reply("可以")
+
+    dialogue = scripted(asked("convenient", LONG), BYE)
+    rig = Rig(resident, dialogue)
+    rig.recognizer = ScriptedRecognizer(rig.transport.words, streaming=streaming)
+    story = rig.call()
+    assert said(story, "bot")[0] == LONG.text
+    assert not story.utterances[0].interrupted
+    assert [turn.text for turn in dialogue.turns[1:]] == ["可以"]
+
+
+def test_who_holds_us_is_not_answered() -> None:
+    """ "等一下" is no answer: we keep silent for a good while, and the next words are."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("等一下")
+        await person.wait(15_000)
+        await person.say("可以了你说")
+
+    dialogue = scripted(asked("convenient", IDENTITY), BYE)
+    story = Rig(resident, dialogue).call()
+    assert [(turn.event.value, turn.text) for turn in dialogue.turns[1:]] == [("utterance", "可以了你说")]
+    assert said(story, "resident") == ["等一下", "可以了你说"]
+
+
+def test_who_holds_us_and_never_comes_back_is_asked_again() -> None:
+    """The silence after a hold ends like any other, only later."""
+
+    async def resident(person: Person) -> None:
+        await person.reply("等等先")
+        await person.wait(60_000)
+
+    dialogue = scripted(asked("convenient", IDENTITY), BYE)
+    story = Rig(resident, dialogue).call()
+    assert dialogue.turns[1].event.value == "silence"
+    assert 20 <= (story.ended_at - story.started_at).total_seconds() <= 40
+
+
+def test_a_first_greeting_is_heard_out() -> None:
+    """ "喂" right after the answer is neither talked over nor taken for an answer."""
+
+    async def resident(person: Person) -> None:
+        await person.wait(260)
+        await person.say("喂", 500)
+        await person.reply("是我")
+
+    dialogue = scripted(asked("identity", IDENTITY), BYE)
+    story = Rig(resident, dialogue).call()
+    bot = next(item for item in story.utterances if item.speaker == "bot")
+    assert 960 <= bot.start_ms <= 1200
+    assert [turn.text for turn in dialogue.turns[1:]] == ["是我"]

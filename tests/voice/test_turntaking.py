@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from voice.endpointing import Endpointer, EndpointRules, Pace, SpeechEnded, SpeechStarted, pace_of
 from voice.interfaces import FRAME_MS
-from voice.turntaking import Discarded, Floor, Interrupted, Signal, Silence, TurnTaker
+from voice.turntaking import Discarded, Floor, HeldBack, Interrupted, Signal, Silence, TurnTaker
 from voice.words import load_words
 
 WORDS = load_words()
@@ -154,14 +154,15 @@ def test_silence_is_not_theirs_while_we_think() -> None:
 
 
 def test_speech_over_ours_stops_it_within_the_limit() -> None:
-    """After a quarter of a second of voice the floor is theirs."""
+    """After a quarter of a second of voice we are silent, soon after the floor is theirs."""
     leg = Leg()
     leg.turns.bot_speaks(protected=False)
     leg.quiet(1000)
     began = leg.at_ms
-    stops = [signal for signal in leg.speech(1000) if isinstance(signal, Interrupted)]
-    assert len(stops) == 1
-    assert 200 <= stops[0].at_ms - began <= 300
+    signals = [signal for signal in leg.speech(1000) if isinstance(signal, HeldBack | Interrupted)]
+    pause, stop = signals
+    assert 200 <= pause.at_ms - began <= 300
+    assert stop.at_ms - pause.at_ms == 160
     assert ends(leg.quiet(1000))
 
 
@@ -263,13 +264,13 @@ def test_we_are_stopped_at_most_once_and_never_in_a_notice(
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 100), st.integers(13, 100))
 def test_any_steady_voice_stops_us_within_300_ms(lead: int, voiced: int) -> None:
-    """Wherever it begins, a voice of at least 260 ms stops our speech in time."""
+    """Wherever it begins, a voice of at least 260 ms silences us in time."""
     leg = Leg()
     leg.turns.bot_speaks(protected=False)
     leg.quiet(lead * FRAME_MS)
     began = leg.at_ms
-    stops = [signal for signal in leg.speech(voiced * FRAME_MS) if isinstance(signal, Interrupted)]
-    assert [stop.at_ms - began <= 300 for stop in stops] == [True]
+    quiet = [signal for signal in leg.speech(voiced * FRAME_MS) if isinstance(signal, HeldBack)]
+    assert [pause.at_ms - began <= 300 for pause in quiet] == [True]
 
 
 def test_a_pause_is_announced_before_the_turn_ends() -> None:
@@ -327,7 +328,7 @@ def test_who_pauses_long_and_goes_on_gets_more_time() -> None:
 
 @pytest.mark.parametrize(
     ("partial", "at_most"),
-    [("等等", 80), ("停", 80), ("唔好讲住", 80), ("我听不清", 120), ("我现在不方便说话", 120), ("", 260)],
+    [("等等", 80), ("停", 80), ("唔好讲住", 80), ("我听不清", 120), ("我现在不方便说话", 120), ("", 410)],
 )
 def test_what_is_said_decides_how_soon_we_stop(partial: str, at_most: int) -> None:
     """Stop words stop us at once, talk by its characters, mere voice by its length."""
@@ -355,3 +356,30 @@ def test_not_even_a_stop_word_stops_the_legal_notice() -> None:
     leg.quiet(600)
     leg.turns.bot_speaks(protected=True)
     assert not [s for s in leg.speech(1500, "停，唔好讲住") if isinstance(s, Interrupted)]
+
+
+def test_a_short_noise_only_makes_us_pause() -> None:
+    """Voice without words silences us at once; when it is over soon, our sentence goes on."""
+    leg = Leg()
+    leg.quiet(600)
+    leg.turns.bot_speaks(protected=False)
+    kinds = [type(s).__name__ for s in leg.speech(300) + leg.quiet(400)]
+    assert [kind for kind in kinds if kind in ("HeldBack", "GoOn", "Interrupted")] == ["HeldBack", "GoOn"]
+
+
+def test_a_noise_that_proves_to_be_assent_ends_the_pause() -> None:
+    """The words come after the voice: "嗯" lets us go on, "等等" stops us."""
+    for words, expected in (("嗯", "GoOn"), ("等等", "Interrupted")):
+        leg = Leg()
+        leg.quiet(600)
+        leg.turns.bot_speaks(protected=False)
+        leg.speech(300)
+        assert expected in [type(s).__name__ for s in leg.speech(60, words)]
+
+
+def test_the_notice_does_not_even_pause() -> None:
+    """A protected sentence goes on over everything."""
+    leg = Leg()
+    leg.quiet(600)
+    leg.turns.bot_speaks(protected=True)
+    assert not [s for s in leg.speech(900) if type(s).__name__ in ("HeldBack", "Interrupted")]

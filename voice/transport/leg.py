@@ -77,6 +77,10 @@ class SipLeg:
         """See ``voice.interfaces.Call``."""
         self.media.out.speech.clear()
 
+    def pause(self, paused: bool) -> None:
+        """See ``voice.interfaces.Pausable``."""
+        self.media.out.speech.paused = paused
+
     async def refer(self, to: str) -> bool:
         """Hand the far end over to the SIP URI ``to`` (REFER, RFC 3515)."""
         if not self.answered or self.ended:

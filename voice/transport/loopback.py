@@ -108,6 +108,10 @@ class LoopbackCall:
         """See ``voice.interfaces.Call``."""
         self._speech.clear()
 
+    def pause(self, paused: bool) -> None:
+        """See ``voice.interfaces.Pausable``."""
+        self._speech.paused = paused
+
     async def transfer(self, to: str, replacing: Call | None = None) -> bool:
         """See ``voice.interfaces.Call``."""
         self._peer.joined_a_call = replacing is not None

@@ -43,6 +43,7 @@ class PlaybackQueue:
     def __init__(self) -> None:
         self._waiting: deque[_Playback] = deque()
         self._closed = False
+        self.paused = False
 
     async def play(self, frames: Iterable[AudioFrame]) -> int:
         """Queue; see ``voice.interfaces.Call.play``. A cancelled waiter takes its audio along."""
@@ -59,7 +60,7 @@ class PlaybackQueue:
 
     def next_frame(self) -> bytes | None:
         """Take the frame that is due now, ``None`` when nothing is to be said."""
-        if not self._waiting:
+        if not self._waiting or self.paused:
             return None
         playback = self._waiting[0]
         frame = playback.frames.popleft()
