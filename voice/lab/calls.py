@@ -15,6 +15,7 @@ from casework.vault import Vault
 from core.clock import SystemClock
 from core.errors import NuanyeError, QueueError, StorageError
 from core.ids import new_id
+from core.interfaces import Dialogue
 from core.logs import get_log
 from core.secret import load_secret
 from core.settings import Settings
@@ -71,21 +72,25 @@ class Plan:
         return "audio" if self.engine != TEXT and persona.variety in self.hears else TEXT
 
 
-async def run_calls(plan: Plan, settings: Settings, progress: Progress) -> tuple[list[Called], Leaks]:
-    """Place all calls; the dialogue core and Redis of ``settings`` must be running.
+async def run_calls(
+    plan: Plan, settings: Settings, progress: Progress, *, dialogue: Dialogue | None = None
+) -> tuple[list[Called], Leaks]:
+    """Place all calls; Redis and the dialogue core of ``settings`` (or ``dialogue``) must be running.
 
     Raises:
         BadInput, ModelError: nothing can be called with this plan.
         LabError: a call was lost on the way.
     """
     before = Ground.now()
-    calls, attempts = await _place_all(plan, settings, progress)
+    calls, attempts = await _place_all(plan, settings, progress, dialogue)
     await asyncio.sleep(0)  # let what was closed go
     left = before.since()
     return calls, Leaks(left.tasks, left.sockets, attempts)
 
 
-async def _place_all(plan: Plan, settings: Settings, progress: Progress) -> tuple[list[Called], int]:
+async def _place_all(
+    plan: Plan, settings: Settings, progress: Progress, dialogue: Dialogue | None
+) -> tuple[list[Called], int]:
     from voice.transport.uas import AnsweringTransport
 
     told = ToldRecognizer(Callee(plan.personas[0], 0, plan.folder).words) if plan.engine == TEXT else None
@@ -106,7 +111,9 @@ async def _place_all(plan: Plan, settings: Settings, progress: Progress) -> tupl
         await speaker.prefetch_fixed()
         contacts = [_contact(callee, f"{far.host}:{far.port}") for callee in callees]
         desk = _Desk(plan, store, RedisStreamQueue(redis, CALLS_STREAM, CallTask), street)
-        equipment = replace(equipment, recordings_dir=plan.folder / "bot")
+        equipment = replace(
+            equipment, recordings_dir=plan.folder / "bot", dialogue=dialogue or equipment.dialogue
+        )
         calls = await desk.work(equipment, settings, contacts, progress)
         return calls, await store.count_busy()
 
