@@ -150,9 +150,22 @@ def test_what_is_no_audio_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.flac").write_bytes(b"")
     write_wav(tmp_path / "mute.wav", np.zeros(0, np.float32))
     write_wav(tmp_path / "long.wav", np.zeros(RATE_HZ * 62, np.float32))
-    for name in ("words.wav", "empty.flac", "mute.wav", "long.wav", "absent.wav"):
+    (tmp_path / "torn.flac").write_bytes(b"fLaC\x80\x00\x00\x22" + bytes(range(256)) * 40)
+    for name in ("words.wav", "empty.flac", "torn.flac", "mute.wav", "long.wav", "absent.wav"):
         with pytest.raises(BadInput, match=name):
             read_audio(tmp_path / name)
+
+
+@pytest.mark.parametrize("rate_hz", [0, 1, 40, 2**31 - 1])
+def test_a_rate_that_no_recording_has_is_refused(tmp_path: Path, rate_hz: int) -> None:
+    """A header that promises a sample a second, or two thousand million, ends in a message."""
+    path = tmp_path / "odd.wav"
+    write_wav(path, hum())
+    header = bytearray(path.read_bytes())
+    header[24:28] = rate_hz.to_bytes(4, "little")
+    path.write_bytes(bytes(header))
+    with pytest.raises(BadInput, match=r"odd\.wav"):
+        read_audio(path)
 
 
 @pytest.mark.parametrize(
