@@ -5,6 +5,9 @@ import { button, el, hiddenText, icon } from "./dom";
 import { clock } from "./times";
 import type { LogEvent, Source } from "./types";
 
+/** What the server marks a reply with that a person wrote. */
+const STAFF = "staff";
+
 export interface Mine {
   readonly node: HTMLElement;
   /** Shows whether the message is under way, arrived or was refused. */
@@ -41,8 +44,11 @@ export interface Acts {
 }
 
 export function theirs(event: LogEvent, texts: Texts, { onPress, aloud }: Acts): HTMLElement {
-  const bubble = el("div", { class: "bubble" }, hiddenText(`${texts.said_by_bot}：`), event.text);
-  const node = el("div", { class: `entry theirs ${event.type}` }, bubble);
+  const person = event.code === STAFF;
+  const who = hiddenText(`${person ? texts.staff : texts.said_by_bot}：`);
+  const bubble = el("div", { class: "bubble" }, who, event.text);
+  const node = el("div", { class: `entry theirs ${event.type}${person ? " staff" : ""}` }, bubble);
+  if (person) node.insertBefore(el("p", { class: "from", "aria-hidden": "true" }, texts.staff), bubble);
   if (event.sources.length > 0) bubble.appendChild(sources(event.sources, texts));
   if (event.buttons.length > 0) node.appendChild(choices(event, texts, onPress));
   const meta = el("p", { class: "meta" });

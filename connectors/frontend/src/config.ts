@@ -14,6 +14,7 @@ export interface Texts {
   readonly typing: string;
   readonly said_by_you: string;
   readonly said_by_bot: string;
+  readonly staff: string;
   readonly suggestions: string;
   readonly sources: string;
   readonly as_of: string;
