@@ -23,7 +23,8 @@ from connectors.redis_store import RedisStore
 from connectors.results import CHAT_RESULTS_STREAM, ResultRelay
 from connectors.texts import load_texts
 from connectors.types import Limits
-from connectors.web.channel import WebChannel
+from connectors.web.aloud import READINGS_PER_MINUTE, AloudRoute
+from connectors.web.channel import Speech, WebChannel
 from connectors.web.gate import Gate
 from connectors.web.guard import Guard, parse_origins
 from connectors.web.page import Page
@@ -35,6 +36,7 @@ from core.interfaces import Dialogue
 from core.metrics import render_metrics
 from core.secret import derive_key, load_ring, load_secret
 from core.settings import Settings
+from core.speaking import HttpSpeaking, Speaking
 from core.streams import RedisStreamQueue
 from core.tasks import end_tasks
 from core.types import Result
@@ -57,6 +59,7 @@ class Parts:
     hearing: Hearing | None = None
     http: aiohttp.ClientSession | None = None
     handovers: Behind | None = None
+    speaking: Speaking | None = None
 
 
 def make_app(settings: Settings, parts: Parts, patience: Patience | None = None) -> web.Application:
@@ -74,12 +77,12 @@ def make_app(settings: Settings, parts: Parts, patience: Patience | None = None)
     staffing = _staffing(settings, parts, store)
     guard = _guard(settings, clock)
     sessions = RateLimit(parts.redis, "sessions", limit=SESSIONS_PER_MINUTE)
-    voice = _voice(settings, parts)
+    speech = _speech(settings, parts, inbox)
     gate = Gate(guard, texts)
-    channel = WebChannel(inbox, store, gate, sessions, voice)
+    channel = WebChannel(inbox, store, gate, sessions, speech)
     app = web.Application(client_max_size=MAX_BODY)
     app.add_routes(channel.routes(inbox.accept))
-    app.add_routes(Page(gate, voice=voice is not None).routes())
+    app.add_routes(Page(gate, voice=speech.voice is not None, aloud=speech.aloud is not None).routes())
     app.add_routes(_service_routes(inbox, parts.redis))
     if parts.http is not None:
         context = _context(settings, parts, parts.http, inbox, store)
@@ -134,18 +137,18 @@ def _guard(settings: Settings, clock: Clock) -> Guard:
     )
 
 
-def _hearing(settings: Settings, parts: Parts) -> Hearing | None:
-    if parts.hearing is not None or parts.http is None:
-        return parts.hearing
-    return HttpHearing(parts.http, settings.hearing_base_url)
-
-
-def _voice(settings: Settings, parts: Parts) -> VoiceRoute | None:
-    """Voice input of the page, unless the installation has nothing that hears."""
-    hearing = _hearing(settings, parts)
-    if hearing is None or not (settings.hearing_port or settings.hearing_url):
-        return None
-    return VoiceRoute(hearing, RateLimit(parts.redis, "recordings", limit=RECORDINGS_PER_MINUTE))
+def _speech(settings: Settings, parts: Parts, inbox: Inbox) -> Speech:
+    """Speaking to the page and being read to, unless the installation has no process for it."""
+    hearing, speaking = parts.hearing, parts.speaking
+    if parts.http is not None and (settings.hearing_port or settings.hearing_url):
+        hearing = hearing or HttpHearing(parts.http, settings.hearing_base_url)
+        speaking = speaking or HttpSpeaking(parts.http, settings.hearing_base_url)
+    recordings = RateLimit(parts.redis, "recordings", limit=RECORDINGS_PER_MINUTE)
+    readings = RateLimit(parts.redis, "readings", limit=READINGS_PER_MINUTE)
+    return Speech(
+        voice=VoiceRoute(hearing, recordings) if hearing else None,
+        aloud=AloudRoute(inbox, speaking, readings) if speaking else None,
+    )
 
 
 def _context(

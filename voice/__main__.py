@@ -36,7 +36,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         redis,
         await open_store(settings) as store,
         phone_door(settings) as (equipment, speaker),
-        hearing_served(settings, equipment.recognizer),
+        hearing_served(settings, equipment.recognizer, equipment.speech),
     ):
         queue = RedisStreamQueue(redis, CALLS_STREAM, CallTask)
         accounting = Accounting(store, queue, Spool(settings.data_dir / "spool", open_vault(settings)))

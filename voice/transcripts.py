@@ -17,8 +17,10 @@ from core.hearing import MAX_SPEECH_MS, SPEECH_RATE_HZ, TRANSCRIPTS_PATH
 from core.logs import get_log
 from core.settings import Settings
 from core.types import AudioFrame, Transcript
+from voice.aloud import Reader
 from voice.engines.pcm import from_pcm
 from voice.interfaces import FRAME_MS, Recognizer
+from voice.speaking import Speech
 
 _LOG = get_log("voice.transcripts")
 
@@ -79,7 +81,7 @@ def pieces(pcm: bytes) -> Iterator[bytes]:
         yield pcm
 
 
-def transcripts_app(transcriber: Transcriber) -> web.Application:
+def transcripts_app(transcriber: Transcriber, reader: Reader | None = None) -> web.Application:
     """Return the application: 200 a ``Transcript``, 400 and 413 a recording that cannot be, 503 no engine."""
 
     async def handle(request: web.Request) -> web.Response:
@@ -98,16 +100,23 @@ def transcripts_app(transcriber: Transcriber) -> web.Application:
 
     app = web.Application(client_max_size=MAX_BYTES)
     app.add_routes([web.post(TRANSCRIPTS_PATH, handle)])
+    if reader is not None:
+        app.add_routes([reader.route()])
     return app
 
 
 @asynccontextmanager
-async def hearing_served(settings: Settings, recognizer: Recognizer) -> AsyncIterator[None]:
-    """Serve on ``hearing_port`` while the context is open. Another voice process of this host may already."""
+async def hearing_served(
+    settings: Settings, recognizer: Recognizer, speech: Speech | None = None
+) -> AsyncIterator[None]:
+    """Hear and read aloud on ``hearing_port`` while the context is open.
+
+    Another voice process of this host may already do so.
+    """
     if not settings.hearing_port:
         yield
         return
-    app = transcripts_app(Transcriber(recognizer))
+    app = transcripts_app(Transcriber(recognizer), Reader(speech) if speech is not None else None)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:

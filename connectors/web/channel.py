@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from connectors.rate import RateLimit
 from connectors.store import EventLog
 from connectors.types import START_CURSOR, Verdict, reply_events
 from connectors.web import wire
+from connectors.web.aloud import AloudRoute
 from connectors.web.crypto import make_token
 from connectors.web.gate import PREFIX, Gate, json_response, language_of
 from connectors.web.guard import SESSION_MAX_AGE_S, Refusal, refusal_of
@@ -25,19 +27,27 @@ from core.types import Answer, Reply, Turn, TurnEvent
 _MAX_WAIT_MS = 25_000
 
 
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What of speech this installation has."""
+
+    voice: VoiceRoute | None = None
+    aloud: AloudRoute | None = None
+
+
 class WebChannel:
     """The door for browsers and programs. One instance per process."""
 
     name = wire.CHANNEL
 
     def __init__(
-        self, inbox: Inbox, log: EventLog, gate: Gate, sessions: RateLimit, voice: VoiceRoute | None = None
+        self, inbox: Inbox, log: EventLog, gate: Gate, sessions: RateLimit, speech: Speech = Speech()
     ) -> None:
         self._inbox = inbox
         self._event_log = log
         self._gate = gate
         self._sessions = sessions
-        self._voice = voice
+        self._speech = speech
 
     def routes(self, on_turn: OnTurn) -> Iterable[web.AbstractRouteDef]:
         """See ``Channel``."""
@@ -55,8 +65,10 @@ class WebChannel:
             web.get(f"{PREFIX}/events", self._gate.guarded(self._events)),
             web.get(f"{PREFIX}/ws", self._gate.guarded(sockets.handle)),
             web.post(f"{PREFIX}/transcripts", self._gate.guarded(self._transcript)),
+            web.get(f"{PREFIX}/speech", self._gate.guarded(self._aloud)),
             web.options(
-                f"{PREFIX}/{{route:sessions|messages|events|transcripts}}", self._gate.guarded(_preflight)
+                f"{PREFIX}/{{_:sessions|messages|events|transcripts|speech}}",
+                self._gate.guarded(_preflight),
             ),
         ]
 
@@ -108,9 +120,14 @@ class WebChannel:
         return json_response(wire.render_page(page_in(page, language)))
 
     async def _transcript(self, request: web.Request) -> web.StreamResponse:
-        if self._voice is None:
+        if self._speech.voice is None:
             raise Refusal(503, "voice.away", "voice_away")
-        return await self._voice.handle(self._gate, request)
+        return await self._speech.voice.handle(self._gate, request)
+
+    async def _aloud(self, request: web.Request) -> web.StreamResponse:
+        if self._speech.aloud is None:
+            raise Refusal(503, "speech.away", "failed")
+        return await self._speech.aloud.handle(self._gate, request)
 
 
 async def _preflight(_request: web.Request) -> web.StreamResponse:

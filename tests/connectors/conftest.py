@@ -19,6 +19,7 @@ from core.errors import StorageError
 from core.hearing import Hearing
 from core.interfaces import Dialogue
 from core.settings import Settings
+from core.speaking import Speaking
 from core.types import Answer, Result, Turn
 from tests.connectors.script import script
 
@@ -115,10 +116,15 @@ async def start_door(settings: Settings, free_port: Callable[[], int]) -> AsyncI
             using: Settings = settings,
             behind: Behind | None = None,
             hearing: Hearing | None = None,
+            speaking: Speaking | None = None,
         ) -> Door:
             ledger = ListLedger()
             runner = web.AppRunner(
-                make_app(using, Parts(redis, dialogue, ledger, hearing, handovers=behind), patience),
+                make_app(
+                    using,
+                    Parts(redis, dialogue, ledger, hearing, handovers=behind, speaking=speaking),
+                    patience,
+                ),
                 access_log=None,
                 shutdown_timeout=1,
             )
