@@ -26,12 +26,13 @@ from bot.knowledge.districts import DistrictGroup, load_districts
 from bot.knowledge.entries import PolicyEntry
 from bot.knowledge.loader import KNOWLEDGE_DIR, load_entries, load_out_of_scope
 from bot.knowledge.phrases import Phrases, load_phrases
-from bot.questions import split_questions
+from bot.questions import asks, split_questions
 from bot.retrieval import Candidate, PolicyIndex
 from core.types import Reply
 
 MAX_CHOICES = 3
 PHONE = "phone"
+OWN_WORDS = 6  # characters of a question that is told from anything else by its wording alone
 # One candidate leads when it is this likely and this many times likelier than the next.
 LEAD_CHANCE, LEAD_FACTOR = 0.35, 2.0
 _ONE_BREATH = 66  # characters of a spoken list that are said at once
@@ -96,7 +97,10 @@ class PolicyDesk:
         """Answer a message; two questions in it get two answers, whatever else it holds gets one."""
         parts = split_questions(text)
         if len(parts) < 2:
-            return (self._look_up(text, asker),)
+            whole = self._look_up(text, asker)
+            # 我被辞退了。失业金怎么领？ is found by its question where all of it is too much.
+            told = whole.decision != "answer" and parts and parts[0] != text
+            return (self._look_up(parts[0], asker) if told else whole,)
         found: list[Found] = []
         for part in parts:
             one = self._look_up(part, asker)
@@ -126,6 +130,10 @@ class PolicyDesk:
             facet = detect_facet(question) if best == asker.last_policy else opening_facet(question)
             return self._in_district(question, best, asker) or self.answer(best, facet, asker)
         return self._choice(ranking.candidates, asker)
+
+    def has_wording(self, text: str) -> bool:
+        """Say whether a text is a question that an entry lists word for word."""
+        return len(text) >= OWN_WORDS and asks(text) and bool(self.index.wordings.named(text))
 
     def others(self, question: str, rejected: Sequence[str], asker: Asker) -> Found | None:
         """Offer what else a question may have meant, without ``rejected``; ``None`` when there is nothing."""

@@ -20,19 +20,12 @@ _LEAD = re.compile(
 
 
 def split_questions(text: str) -> tuple[str, ...]:
-    """Return the questions of a message, at most three; fewer than two parts mean: take it as a whole.
-
-    What is told before a question (我失业了，…) belongs to it: only questions are parts.
-    """
+    """Return the questions of a message, at most three; what is only told between them is left out."""
     parts: list[str] = []
-    told = ""
     for piece in _BREAK.split(text):
         plain = _LEAD.sub("", piece.strip(" ,，。;；\n")).strip(" ,，")
-        if len(re.sub(r"\W", "", plain)) < _SHORTEST or not asks(plain):
-            told += plain + "，" if plain else ""
-            continue
-        parts.append((told if not parts else "") + plain)
-        told = ""
+        if len(re.sub(r"\W", "", plain)) >= _SHORTEST and asks(plain):
+            parts.append(plain)
     return tuple(parts[:MAX_PARTS])
 
 

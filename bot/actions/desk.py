@@ -19,7 +19,6 @@ from bot.forms.engine import start_intention
 from bot.forms.moves import move_of
 from bot.forms.person import hardship_signals
 from bot.forms.types import Heard
-from bot.talk.language import asks_language
 from core.types import CallAction, Disposition, TurnEvent
 
 _WISHES = frozenset({"give_job", "start_intention"})
@@ -92,8 +91,6 @@ class ActionIdle(Action):
             return _plain(scene, "utter_opt_out_idle")
         if not has_content(heard.text):
             return _plain(scene, "utter_kind_question")
-        if asks_language(heard.text):
-            return _plain(scene, f"utter_language_{scene.language}")
         if _wishes(heard):
             return finish(scene, start_intention(scene.memo, heard))
         if heard.sure("repeat", 0.5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,13 @@ from bot.forms.asking import ask
 from bot.forms.endings import moved
 from bot.forms.engine import restart, step_back
 from bot.forms.moves import move_of
-from bot.forms.types import FOLLOW_UP, JOB_INTENTION, Heard, Say
+from bot.forms.types import FOLLOW_UP, JOB_INTENTION, Heard, Say, Step
 from bot.forms.yesno import yes_no
+from bot.questions import asks
+from bot.retrieval.follow_up import stays
+from bot.retrieval.normalise import normalise
+from bot.talk.language import asks_language
+from bot.talk.persons import person_of
 from bot.talk.steering import steering_of
 from core.types import TurnEvent
 
@@ -38,7 +44,30 @@ def steered(scene: Scene) -> list[Any] | None:
     picked = _picked(scene)
     if picked is not None:
         return picked
-    return _STEER[wish](scene) if wish else None
+    if asks_language(heard.text):
+        scene.say(f"utter_language_{scene.language}")
+        _come_back(scene)
+        return scene.done()
+    done = _STEER[wish](scene) if wish else None
+    return done if done is not None else _asked(scene)
+
+
+def _asked(scene: Scene) -> list[Any] | None:
+    """Answer what is surely a question, whatever the classifier and the form make of it.
+
+    An entry's own wording is one; right after an answer also 那我老公呢 and 怎么申请.
+    """
+    heard, memo = scene.heard, scene.memo
+    if heard.event is not TurnEvent.UTTERANCE:
+        return None
+    desk = context().desk
+    persons = desk.phrases.persons
+    named = bool(person_of(heard.text, persons)) and bool(re.search(r"[呢吗?？]$", heard.text))
+    goes_on = scene.talk.fresh and asks(heard.text) and (named or stays(normalise(heard.text)))
+    if not desk.has_wording(heard.text) and not (goes_on and memo.activity):
+        return None
+    says = (ask(memo),) if memo.activity and memo.open_question else ()
+    return finish(scene, Step(replace(memo, unclears=0, silences=0), says, policy_question=heard.text))
 
 
 def _listening(scene: Scene, wish: str) -> list[Any] | None:

@@ -14,7 +14,7 @@ from bot.knowledge.loader import load_out_of_scope
 from bot.retrieval.calibration import Array, Calibration, load_calibration, signals, softmax
 from bot.retrieval.embed import embed_query
 from bot.retrieval.features import Evidence, own_words
-from bot.retrieval.follow_up import adds_to_last, leans_on, names_nothing
+from bot.retrieval.follow_up import adds_to_last, leans_on, names_nothing, stays
 from bot.retrieval.normalise import normalise
 from bot.retrieval.repair import Repair
 from bot.retrieval.threads import single_thread
@@ -78,6 +78,8 @@ class PolicyIndex:
             found = tuple(Candidate(name, 0.0, _NAMED_CONFIDENCE / len(named)) for name in named)
             return Ranking(found, "answer" if len(found) == 1 else "ask")
         known = next((entry for entry in self.entries if entry.id == context_policy_id), None)
+        if known is not None and stays(query):
+            return _about(known)
         continued = self.wordings.continued(question, known.id) if known else ""
         if continued:
             return Ranking((Candidate(continued, 0.0, _CONTEXT_CONFIDENCE),), "answer")
@@ -87,7 +89,7 @@ class PolicyIndex:
         if known is None or (ranking.decision == "answer" and _chance(ranking) >= _SURE):
             return ranking
         mended = self.repair.mend(query)
-        if names_nothing(mended) or leans_on(mended, self.words[known.id]):
+        if names_nothing(mended) or any(leans_on(text, self.words[known.id]) for text in (query, mended)):
             return _about(known)
         if ranking.decision == "answer" or not adds_to_last(query):
             return ranking

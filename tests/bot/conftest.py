@@ -53,6 +53,7 @@ class Person:
     channel: str
     conversation: str = field(default_factory=lambda: new_id("test"))
     said: int = 0
+    at: datetime = AT
 
     async def says(self, *lines: str) -> Answer:
         """Say lines one after another and return the last answer."""
@@ -63,7 +64,7 @@ class Person:
     async def does(self, event: TurnEvent, text: str = "", **metadata: Any) -> Answer:
         """Send one turn."""
         self.said += 1
-        turn = Turn(self.conversation, self.channel, text, f"m{self.said}", AT, event, metadata)
+        turn = Turn(self.conversation, self.channel, text, f"m{self.said}", self.at, event, metadata)
         answer: Answer = await self.core.respond(turn)
         return answer
 
