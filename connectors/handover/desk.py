@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
+from prometheus_client import Gauge
 from redis.asyncio import Redis
 
 from casework.handover.rules import overdue
@@ -35,6 +37,7 @@ from core.clock import Clock
 from core.errors import NuanyeError
 from core.ids import new_id
 from core.logs import get_log
+from core.metrics import REGISTRY
 from core.streams import HANDOVER_STREAM, newest_entry, read_from, redis_errors
 from core.tasks import end_tasks
 from core.types import Turn
@@ -51,6 +54,11 @@ if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
+
+WAITING = Gauge("nuanye_handovers_waiting", "Residents who wait for staff in a chat.", registry=REGISTRY)
+LONGEST = Gauge(
+    "nuanye_handover_wait_seconds", "How long the one has waited who waits longest.", registry=REGISTRY
+)
 
 Notify = Callable[[Handover], Awaitable[None]]
 """Tells staff elsewhere that somebody waits; must neither raise nor take long."""
@@ -100,6 +108,8 @@ class Desk:
                     held = await self._hold(keys=[_LEASE], args=[self._owner, _LEASE_MS])
                 if held:
                     await self.go_over()
+                else:
+                    self._count(())  # another process counts
             except NuanyeError as error:
                 _log.error("handover_waits", code=error.code, reason=str(error))
             except Exception as error:  # noqa: BLE001 - supervised: without it nobody would hear of staff
@@ -130,6 +140,7 @@ class Desk:
         pending = await self._ledger.pending_lines()
         found = await self._ledger.handovers_for_doors()
         self._open = frozenset(each.conversation_id for each in found)
+        self._count(found)
         lost = await self._gate.marks.are_lost()
         for handover in found:
             if lost and handover.state in SILENT:
@@ -145,6 +156,12 @@ class Desk:
                 await self._notify(handover)
         if lost:
             await self._gate.marks.are_complete()
+
+    def _count(self, found: Sequence[Handover]) -> None:
+        now = self._clock.now()
+        waits = [now - each.since for each in found if each.state is HandoverState.WAITING]
+        WAITING.set(len(waits))
+        LONGEST.set(max(waits, default=timedelta()).total_seconds())
 
     async def _mark_again(self, handover: Handover) -> None:
         mark = Mark(handover.handover_id, handover.message_id, Phase.QUEUE)

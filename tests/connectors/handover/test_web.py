@@ -14,6 +14,7 @@ from casework.store import Store
 from connectors.handover.texts import load_handover_texts
 from core.dialogue import ScriptedDialogue
 from core.errors import StorageError
+from core.metrics import REGISTRY
 from core.settings import Settings
 from tests.connectors.conftest import Door, GatedDialogue, StartDoor
 from tests.connectors.handover.conftest import NIGHT, SUMMARY, Office, asks_for_staff
@@ -140,7 +141,10 @@ async def test_nobody_comes_and_a_message_is_taken(start_door: StartDoor, office
     await citizen.say("人工")
     await citizen.reads(WAITING)
     await office.one(HandoverState.WAITING)
-    office.clock.pass_time(minutes=10)
+    office.clock.pass_time(minutes=9)
+    await eventually(lambda: REGISTRY.get_sample_value("nuanye_handovers_waiting") == 1)
+    await eventually(lambda: (REGISTRY.get_sample_value("nuanye_handover_wait_seconds") or 0) >= 540)
+    office.clock.pass_time(minutes=1)
     await citizen.reads(OURS["nobody_came"].format(by=TUESDAY), OURS["about"])
     await citizen.say("想问失业金材料")
     await citizen.reads(OURS["name"])
