@@ -46,7 +46,7 @@ _PATTERNS = (
     (
         "who",
         (
-            r"(?:你|您|你们|你哋)(?:是|系)(?:谁|哪|边|边个|边位|什么单位|咩机构)|边个啊|边位|哪里打来|边度打|(?:什么|咩|乜|"
+            r"(?:你|您|你们|你哋)(?:是|系)(?:谁|哪|边|边个|边位|什么单位|咩机构)|边个啊|边位|哪里打来|边度打|(?<!没)(?<!没有)(?<!冇)(?:什么|咩|乜|"
             r"啥)事(?:情|啊|呀)?[?？]?$|骗子|诈骗|呃人|哪个单位|找谁|(?:会不会|会唔会|要不要|使唔使|收不收|收唔收|是不是要).{0,3}(?:收费|收钱|要钱|钱)|揾边个|哪位|怎么(?:有|知道)我(?:的)?(?:电话|号码)"
         ),
     ),
@@ -66,6 +66,7 @@ _NOT_NOW = re.compile(
     r"(?:没空|没时间|冇时间|唔得闲|不得闲|冇得闲|忙|开车|揸车|揸紧车|开会|开紧会|不方便|唔方便|赶时间|食紧饭).{0,8}|(?:等下|"
     r"等阵|迟啲|晚点|改天|听日|明天|过一会|下班).{0,6}(?:再|先|打)"
 )
+_CAN_TALK = re.compile(r"(?:^|[^不唔没冇太])(?:方便|得闲|有空)(?:[啊呀的嘅啦吧了,，。]|$)")
 _CANCEL = re.compile(
     r"^(?:取消|算了|算啦|退出|不填了|唔填|停止|停$|放弃|中止)|取消登记|不登记了|不想填|别填了|不弄了|唔搞啦"
 )
@@ -94,7 +95,7 @@ def move_of(heard: Heard, question: str) -> str:
         if pattern.search(text) and _allowed(move, heard, question):
             return move
     if heard.channel == PHONE and question not in ("callback_time", "contact_consent", "summary_confirmed"):
-        if _NOT_NOW.search(text) or heard.sure("not_now", 0.7):
+        if _NOT_NOW.search(text) or (heard.sure("not_now", 0.7) and not _CAN_TALK.search(text)):
             return "not_now"
     elif heard.channel != PHONE and (_CANCEL.search(text) or heard.sure("cancel", 0.7)):
         return "cancel"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.forms.engine import start_follow_up, start_intention, step
+from bot.forms.moves import move_of
 from bot.forms.questions import QUESTIONS, STATUSES
 from bot.forms.types import Entity, Heard, Memo, Step
 from bot.words import load_words
@@ -476,3 +477,21 @@ def test_a_hardship_in_passing_is_never_called_unclear() -> None:
     now = talk(*OPENING, "在读书", "想", "老伴身体不好一直吃药")
     assert said(now)[0] == "utter_hardship_heard"
     assert now.memo.open_question == "training_topic"
+
+
+@pytest.mark.parametrize(
+    ("said", "intent", "move"),
+    [
+        ("方便啊我刚吃完饭正好没什么事", "affirm", ""),
+        ("你打来有什么事", "", "who"),
+        ("什么事", "", "who"),
+        ("现在方便", "not_now", ""),
+        ("得闲呀", "not_now", ""),
+        ("现在不方便", "not_now", "not_now"),
+        ("我而家唔得闲", "", "not_now"),
+        ("走不开", "not_now", "not_now"),
+    ],
+)
+def test_who_can_talk_is_not_put_off(said: str, intent: str, move: str) -> None:
+    """没什么事 asks nothing, and 方便 is yes whatever the classifier thinks of it."""
+    assert move_of(heard(said, intent, 0.9), "convenient") == move

@@ -66,7 +66,7 @@ class Resident:
         await asyncio.sleep(ringing.ring_ms / 1000)
         if ringing.announcement:
             await leg.early_media()
-            await leg.play(await self._means.voice.render(ringing.announcement))
+            await self._means.say(leg, ringing.announcement)
         if ringing.then == "ring_out":
             await asyncio.Event().wait()
         if ringing.then == "decline":

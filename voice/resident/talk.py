@@ -65,6 +65,41 @@ class Means:
     recognizer: Recognizer | None
     words: WordLine | None = None
 
+    async def say(self, leg: Leg, text: str) -> int:
+        """Say ``text`` with its pauses, telling its words; return how many ms were sent.
+
+        Raises ``EngineError`` when it cannot be rendered.
+        """
+        spoken = await self._rendered(text)
+        begun_s = asyncio.get_running_loop().time()
+        length_ms = self._tell(spoken, begun_s)
+        sent_ms = await leg.play([frame for _, frames in spoken for frame in frames])
+        if self.words is not None and sent_ms < length_ms:
+            self.words.cut(begun_s + sent_ms / 1000)
+        return sent_ms
+
+    async def _rendered(self, text: str) -> list[tuple[str, list[AudioFrame]]]:
+        """Return each clause with its frames; a pause is a clause without words."""
+        spoken: list[tuple[str, list[AudioFrame]]] = []
+        for part in spoken_parts(text):
+            if isinstance(part, int):
+                spoken.append(("", list(to_frames(silence(part)))))
+                continue
+            for piece in pieces(part):
+                spoken.append((piece, list(await self.voice.render(piece))))
+        return spoken
+
+    def _tell(self, spoken: list[tuple[str, list[AudioFrame]]], begun_s: float) -> int:
+        """Announce the words with their times; return how long all of it lasts in ms."""
+        at_ms = 0
+        for words, frames in spoken:
+            loud = [index for index, frame in enumerate(frames) if any(frame.pcm)]
+            if words and loud and self.words is not None:
+                start_s = begun_s + (at_ms + loud[0] * FRAME_MS) / 1000
+                self.words.say(words, start_s, begun_s + (at_ms + (loud[-1] + 1) * FRAME_MS) / 1000)
+            at_ms += sum(len(frame.pcm) for frame in frames) * 1000 // (2 * CALL_RATE_HZ)
+        return at_ms
+
 
 class Talk:
     """Runs from the answer to the moment when the resident hangs up."""
@@ -207,38 +242,12 @@ class Talk:
         return line.hangup
 
     async def _speak(self, text: str, kind: str = "answer") -> None:
-        try:
-            spoken = await self._rendered(text)
-        except EngineError as error:
-            _LOG.warning("resident_mute", resident=self._persona.user, error=type(error).__name__)
-            return
         async with self._speaking:
-            begun_ms, begun_s = self._now_ms, asyncio.get_running_loop().time()
-            at_ms = self._tell(spoken, begun_s)
-            sent_ms = await self._leg.play([frame for _, frames in spoken for frame in frames])
-            if self._means.words is not None and sent_ms < at_ms:
-                self._means.words.cut(begun_s + sent_ms / 1000)
+            begun_ms = self._now_ms
+            try:
+                sent_ms = await self._means.say(self._leg, text)
+            except EngineError as error:
+                _LOG.warning("resident_mute", resident=self._persona.user, error=type(error).__name__)
+                return
             self._visit.said.append(text)
             self._visit.lines.append(Said(text, kind, begun_ms, begun_ms + sent_ms))
-
-    async def _rendered(self, text: str) -> list[tuple[str, list[AudioFrame]]]:
-        """Return each clause with its frames; a pause is a clause without words."""
-        spoken: list[tuple[str, list[AudioFrame]]] = []
-        for part in spoken_parts(text):
-            if isinstance(part, int):
-                spoken.append(("", list(to_frames(silence(part)))))
-                continue
-            for piece in pieces(part):
-                spoken.append((piece, list(await self._means.voice.render(piece))))
-        return spoken
-
-    def _tell(self, spoken: list[tuple[str, list[AudioFrame]]], begun_s: float) -> int:
-        """Announce the words with their times; return how long all of it lasts in ms."""
-        at_ms = 0
-        for words, frames in spoken:
-            loud = [index for index, frame in enumerate(frames) if any(frame.pcm)]
-            if words and loud and self._means.words is not None:
-                start_s = begun_s + (at_ms + loud[0] * FRAME_MS) / 1000
-                self._means.words.say(words, start_s, begun_s + (at_ms + (loud[-1] + 1) * FRAME_MS) / 1000)
-            at_ms += sum(len(frame.pcm) for frame in frames) * 1000 // (2 * CALL_RATE_HZ)
-        return at_ms
