@@ -23,7 +23,7 @@ from sklearn.model_selection import KFold
 
 from bot.knowledge import PolicyEntry, load_entries
 from bot.knowledge.loader import load_out_of_scope
-from bot.retrieval.calibration import CALIBRATION_FILE, SIGNALS, signals, softmax
+from bot.retrieval.calibration import CALIBRATION_FILE, SIGNALS, signals, softmax, widen
 from bot.retrieval.embed import embed_cached
 from bot.retrieval.features import FEATURES, RIDGE, Array, Evidence, centre
 from bot.retrieval.normalise import normalise
@@ -165,27 +165,27 @@ def fit() -> dict[str, Any]:
     (clean, clean_odd), (noisy, noisy_odd) = left_out.scores(questions), left_out.scores(noised)
     _print_scorers(clean, truth)
     mean, scale = clean.mean(axis=(0, 1)), clean.std(axis=(0, 1))
-    scaled = [(part - mean) / scale for part in (clean, noisy)]
+    known = [_coverage(evidence, texts) for texts in (questions, noised, foreign)]
+    scaled = [widen((part - mean) / scale, share) for part, share in zip((clean, noisy), known, strict=False)]
     fused = cross_fuse(scaled, truth)
     print(describe("fused", ranks(fused[0], truth)))
     print(describe("fused, homophones", ranks(fused[1], truth)))
     weights = fit_fusion(np.concatenate(scaled), np.tile(truth, 2))
     outside, outside_odd = left_out.foreign_scores(foreign)
+    fused_outside = widen((outside - mean) / scale, known[2]) @ weights
     parts = (
-        (fused[0], clean, clean_odd, questions),
-        (fused[1], noisy, noisy_odd, noised),
-        ((outside - mean) / scale @ weights, outside, outside_odd, foreign),
+        (fused[0], clean, clean_odd, known[0]),
+        (fused[1], noisy, noisy_odd, known[1]),
+        (fused_outside, outside, outside_odd, known[2]),
     )
     table = [
-        signals(row, raw, evidence.coverage(text), float(odd))
+        signals(row, raw, float(share.item()), float(odd))
         for part in parts
-        for row, raw, odd, text in zip(*part, strict=True)
+        for row, raw, odd, share in zip(*part, strict=True)
     ]
     rank = np.concatenate([ranks(part, truth) for part in fused] + [np.full(len(foreign), 99)])
-    unrelated = np.concatenate(
-        [_unrelated(part, truth, entries) for part in fused] + [np.ones(len(foreign), bool)]
-    )
-    decision = _fit_thresholds(np.array(table), rank, unrelated, len(questions))
+    unrelated = [_unrelated(part, truth, entries) for part in fused] + [np.ones(len(foreign), bool)]
+    decision = _fit_thresholds(np.array(table), rank, np.concatenate(unrelated), len(questions))
     return {
         "features": list(FEATURES),
         "mean": _rounded(mean),
@@ -193,6 +193,11 @@ def fit() -> dict[str, Any]:
         "weights": _rounded(weights),
         **decision,
     }
+
+
+def _coverage(evidence: Evidence, texts: list[str]) -> Array:
+    """The known share of each text, as ``widen`` takes it for many questions."""
+    return np.array([evidence.coverage(text) for text in texts])[:, None, None]
 
 
 def _print_scorers(clean: Array, truth: Array) -> None:

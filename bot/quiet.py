@@ -28,8 +28,6 @@ def quieten() -> None:
     """Call before importing Rasa: warnings off, one level of logging, no debug lines."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
-    # Rasa draws a bar for each of its steps, unreadable in a log file.
-    os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
     # A filter would not last: imported libraries put their own in front of it.
     warnings.showwarning = _unshown
@@ -38,7 +36,11 @@ def quieten() -> None:
 
 
 def quiet_training_logs() -> None:
-    """Structlog prints a line per rule and prediction unless it is configured; train without them."""
+    """Structlog prints a line per rule and prediction unless it is configured; train without them.
+
+    Rasa's bars obey neither tqdm's switch nor the loggers, only this variable.
+    """
     import structlog
 
+    os.environ.setdefault("LOG_LEVEL", "ERROR")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

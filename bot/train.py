@@ -6,7 +6,9 @@ earlier state costs nothing. Rasa is only imported when there is something to tr
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import shutil
 import sys
@@ -78,21 +80,23 @@ def _train(target: Path, root: Path, *, quiet: bool) -> None:
     quiet_training_logs()
     from rasa.model_training import train
 
-    before = Path.cwd()
+    before, said = Path.cwd(), io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
         try:
             os.chdir(root)  # paths in config.yml are relative to the repository
-            result = train(
-                domain="dialogues/domain",
-                config="config.yml",
-                training_files=["nlu_data", "dialogues/rules", "dialogues/stories"],
-                output=folder,
-                fixed_model_name="dialogue",
-                force_training=True,
-            )
+            with contextlib.redirect_stdout(said):
+                result = train(
+                    domain="dialogues/domain",
+                    config="config.yml",
+                    training_files=["nlu_data", "dialogues/rules", "dialogues/stories"],
+                    output=folder,
+                    fixed_model_name="dialogue",
+                    force_training=True,
+                )
         finally:
             os.chdir(before)
         if result.code != 0 or not result.model:
+            sys.stderr.write(said.getvalue())
             raise ModelError("training failed", hint="rasa data validate shows what is wrong")
         target.parent.mkdir(parents=True, exist_ok=True)
         _publish(Path(result.model), target)

@@ -70,7 +70,10 @@ def syllable(char: str) -> Syllable:
     """Return the most usual reading of one character."""
     from pypinyin import Style, lazy_pinyin
 
-    reading = lazy_pinyin(char, style=Style.NORMAL)[0] if char else ""
+    return _halves(lazy_pinyin(char, style=Style.NORMAL)[0] if char else "")
+
+
+def _halves(reading: str) -> Syllable:
     for initial in _INITIALS:
         if reading.startswith(initial):
             return Syllable(initial, reading[len(initial) :])
@@ -80,6 +83,15 @@ def syllable(char: str) -> Syllable:
 def syllables(text: str) -> tuple[Syllable, ...]:
     """Return one syllable per character."""
     return tuple(syllable(char) for char in text)
+
+
+def readings(word: str) -> tuple[tuple[Syllable, ...], ...]:
+    """Return how a word may be read: as a whole (番禺 is pan yu) and character by character (fan yu)."""
+    from pypinyin import Style, lazy_pinyin
+
+    whole = tuple(_halves(sound) for sound in lazy_pinyin(word, style=Style.NORMAL))
+    single = syllables(word)
+    return (single,) if whole == single or len(whole) != len(single) else (whole, single)
 
 
 def syllable_cost(one: Syllable, other: Syllable) -> float:

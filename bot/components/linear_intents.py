@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -24,11 +26,12 @@ from bot.components.ngrams import best_temperature, softmax
 
 _WEIGHTS = "weights.npz"
 _LABELS = "labels.json"
+_HELD_BACK = 4
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class LinearIntents(IntentClassifier, GraphComponent):
-    """One linear separator per intent; margins become probabilities by a cross-validated factor.
+    """One linear separator per intent; margins become probabilities by a factor from examples held back.
 
     It trains in seconds and answers in a fraction of a millisecond, and on Chinese intents it beats
     a transformer trained from scratch (docs/decisions). The model holds arrays, never pickles.
@@ -41,8 +44,8 @@ class LinearIntents(IntentClassifier, GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``C``: how closely examples are followed; ``ranking_length``: intents reported; ``folds``."""
-        return {"C": 1.0, "ranking_length": 3, "folds": 4, "random_state": 7}
+        """``C``: how closely examples are followed; ``ranking_length``: intents reported."""
+        return {"C": 0.7, "ranking_length": 10, "random_state": 7}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
         self._config = config
@@ -82,24 +85,17 @@ class LinearIntents(IntentClassifier, GraphComponent):
         return component
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Fit the separators, then the factor, on examples held back in turn with their copies."""
-        from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-        from sklearn.svm import LinearSVC
-
+        """Fit the separators, then the factor, on a quarter of the examples held back with their copies."""
         examples = self._examples(training_data)
         self._labels = sorted({example.get(INTENT) for example in examples})
         index = {label: number for number, label in enumerate(self._labels)}
-        matrix = self._matrix(examples)
+        matrix = vstack([sparse_row(example) for example in examples]).tocsr()
         target = np.array([index[example.get(INTENT)] for example in examples])
-        seed = self._config["random_state"]
-        model = LinearSVC(C=self._config["C"], class_weight="balanced", random_state=seed, dual=True)
-        folds = StratifiedGroupKFold(self._config["folds"], shuffle=True, random_state=seed)
-        families = [example.get(MISHEARD_OF) or example.get(TEXT) for example in examples]
-        held_back = cross_val_predict(
-            model, matrix, target, groups=families, cv=folds, method="decision_function"
-        )
-        self._temperature = best_temperature(held_back, target)
-        model.fit(matrix, target)
+        held = _held_back(examples)
+        if len(set(target[~held])) == len(self._labels) and held.any():
+            margins = self._fitted(matrix[~held], target[~held]).decision_function(matrix[held])
+            self._temperature = best_temperature(margins, target[held])
+        model = self._fitted(matrix, target)
         # Transposed, so that a message needs only the rows of the terms it contains.
         self._arrays["weights"] = np.ascontiguousarray(model.coef_.T, dtype=np.float32)
         self._arrays["bias"] = model.intercept_.astype(np.float32)
@@ -109,7 +105,7 @@ class LinearIntents(IntentClassifier, GraphComponent):
     def process(self, messages: list[Message]) -> list[Message]:
         """Set ``intent`` and ``intent_ranking``; text without a known term gets no intent."""
         for message in messages:
-            row = self._row(message) if message.get(TEXT) and self._labels else None
+            row = sparse_row(message) if message.get(TEXT) and self._labels else None
             if row is None or row.nnz == 0:
                 message.set(INTENT, {"name": None, "confidence": 0.0}, add_to_output=True)
                 message.set("intent_ranking", [], add_to_output=True)
@@ -122,11 +118,14 @@ class LinearIntents(IntentClassifier, GraphComponent):
     def _examples(self, training_data: TrainingData) -> list[Message]:
         return [example for example in training_data.intent_examples if example.get(TEXT)]
 
-    def _matrix(self, examples: Sequence[Message]) -> csr_matrix:
-        return vstack([self._row(example) for example in examples]).tocsr()
+    def _fitted(self, matrix: csr_matrix, target: npt.NDArray[Any]) -> Any:
+        from sklearn.svm import LinearSVC
 
-    def _row(self, message: Message) -> csr_matrix:
-        return sparse_row(message)
+        seed = self._config["random_state"]
+        model = LinearSVC(
+            C=self._config["C"], class_weight="balanced", random_state=seed, dual=True, tol=0.01
+        )
+        return model.fit(matrix, target)
 
     def _ranking(self, row: csr_matrix) -> list[dict[str, Any]]:
         weights, bias = self._arrays["weights"], self._arrays["bias"]
@@ -140,6 +139,17 @@ class LinearIntents(IntentClassifier, GraphComponent):
             np.savez_compressed(Path(directory) / _WEIGHTS, **self._arrays)
             data = {"labels": self._labels, "temperature": self._temperature}
             (Path(directory) / _LABELS).write_text(json.dumps(data), encoding="utf-8")
+
+
+def _held_back(examples: Sequence[Message]) -> npt.NDArray[np.bool_]:
+    """Mark every fourth example of each intent, and its copies: a copy gives its original away."""
+    seen: dict[str, dict[str, int]] = defaultdict(dict)
+    marks = []
+    for example in examples:
+        families = seen[example.get(INTENT)]
+        place = families.setdefault(example.get(MISHEARD_OF) or example.get(TEXT), len(families))
+        marks.append(place % _HELD_BACK == _HELD_BACK - 1)
+    return np.array(marks)
 
 
 def sparse_row(message: Message) -> csr_matrix:

@@ -25,7 +25,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Numbers learnt from the sample questions. ``first`` and ``third`` end with their intercept."""
+    """Numbers learnt from the sample questions. ``first`` and ``third`` end with their intercept.
+
+    ``weights``: of each scorer, then what is added to them the less of the question is known.
+    """
 
     mean: Array
     scale: Array
@@ -37,9 +40,9 @@ class Calibration:
     answer_from: float
     ask_from: float
 
-    def fuse(self, evidence: Array) -> Array:
-        """One score an entry, from evidence (entries x features)."""
-        return np.asarray((evidence - self.mean) / self.scale @ self.weights)
+    def fuse(self, evidence: Array, coverage: float) -> Array:
+        """One score an entry, from evidence (entries x features) and the known share of the question."""
+        return np.asarray(widen((evidence - self.mean) / self.scale, coverage) @ self.weights)
 
     def chances(self, signal: Array) -> tuple[float, float]:
         """How likely the first candidate, and any of the first three, is what was meant."""
@@ -52,6 +55,11 @@ class Calibration:
         if first >= self.answer_from:
             return "answer"
         return "ask" if third >= self.ask_from else "unknown"
+
+
+def widen(scaled: Array, coverage: Array | float) -> Array:
+    """Twice the features: what is misspelt, and so little known, is judged by other weights."""
+    return np.concatenate([scaled, scaled * (1 - coverage)], axis=-1)
 
 
 def signals(fused: Array, evidence: Array, coverage: float, foreign: float) -> Array:

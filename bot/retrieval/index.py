@@ -121,8 +121,9 @@ class PolicyIndex:
         vector = embed_query(query)
         with single_thread():
             evidence, foreign = self.evidence.scores(query, vector)
-            fused = self.calibration.fuse(evidence)
-        signal = signals(fused, evidence, self.evidence.coverage(query), foreign)
+            coverage = self.evidence.coverage(query)
+            fused = self.calibration.fuse(evidence, coverage)
+        signal = signals(fused, evidence, coverage, foreign)
         first, third = self.calibration.chances(signal)
         return self._ranking(fused, first, third)
 

@@ -158,6 +158,30 @@ def test_a_gazetteer_finds_names_and_mends_only_their_own_parts() -> None:
     assert gazetteer.find("是但") == []
 
 
+def test_a_name_with_a_reading_of_its_own_is_found_by_that() -> None:
+    """番 alone is read fan, in 番禺 pan: 盘鱼区 is 番禺区."""
+    gazetteer = Gazetteer({"district": {"番禺区": "番禺区", "番禺": "番禺区"}}, ("district",))
+    assert [found.value for found in gazetteer.find("我住盘鱼区")] == ["番禺区"]
+
+
+def test_what_is_a_word_itself_was_not_misheard() -> None:
+    """包洁 is 保洁, 宝安 is a place; a trade without everyday names is not looked for by sound."""
+    names = {"job": {"保安": "保安", "看更": "保安", "保洁": "保洁", "扫地": "保洁", "编导": "编导"}}
+    alike = Gazetteer(names, ("job",)).sounds_alike(["宝安", "报案", "保安", "天气", "人工智能"])
+    assert alike == ["宝安", "报案"]
+    gazetteer = Gazetteer(names, ("job",), alike)
+    assert gazetteer.find("我住宝安") == []
+    assert [found.value for found in gazetteer.find("想做包洁")] == ["保洁"]
+    assert gazetteer.find("遍导") == []
+
+
+def test_what_cuts_two_words_is_no_name() -> None:
+    """一家 | 电子厂 holds no 家电; 家电 | 维修 does."""
+    gazetteer = Gazetteer({"job": {"家电": "家电"}})
+    assert gazetteer.find("一家电子厂", boundaries={0, 2, 5}) == []
+    assert [found.value for found in gazetteer.find("家电维修", boundaries={0, 2, 4})] == ["家电"]
+
+
 def test_longest_name_wins() -> None:
     """天河区 is one name, not 天河 and a rest."""
     gazetteer = Gazetteer({"district": {"天河": "天河区", "天河区": "天河区"}})

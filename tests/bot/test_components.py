@@ -73,3 +73,25 @@ async def test_unknown_words_are_not_given_an_intent(core: Any) -> None:
     """Text without a known term falls back instead of being guessed."""
     parsed = await core.model.agent.parse_message("สวัสดีครับ")
     assert parsed["intent"]["name"] in (None, "nlu_fallback")
+
+
+@pytest.mark.rasa
+@pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(
+    ("text", "jobs"),
+    [
+        ("帮我转接客服", []),
+        ("我在开车，等下再打", []),
+        ("你们真是收钱不办事，气死人", []),
+        ("我想做客服", ["客服"]),
+        ("我开车的，想找工作", ["司机"]),
+        ("想找份包洁的工作", ["保洁"]),
+    ],
+)
+async def test_everyday_words_are_trades_where_work_is_talked_about(
+    core: Any, text: str, jobs: list[str]
+) -> None:
+    """开车 is a trade in 我开车的, and none in 我在开车."""
+    parsed = await core.model.agent.parse_message(text)
+    assert [found["value"] for found in parsed["entities"] if found["entity"] == "job"] == jobs

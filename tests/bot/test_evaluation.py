@@ -30,8 +30,8 @@ from bot.retrieval.types import Candidate
 from core.errors import BadInput
 
 DATA = Path(__file__).parents[1] / "data" / "eval"
-POLICY = [DATA / "policy.jsonl", DATA / "policy_asked.jsonl", DATA / "out_of_scope.jsonl"]
-NLU = [DATA / "nlu.jsonl", DATA / "nlu_fresh.jsonl"]
+POLICY = [*sorted(DATA.glob("policy*.jsonl")), DATA / "out_of_scope.jsonl"]
+NLU = sorted(DATA.glob("nlu*.jsonl"))
 
 
 def test_accuracy_and_macro_f1_are_exact() -> None:
