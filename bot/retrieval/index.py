@@ -107,12 +107,16 @@ class PolicyIndex:
         return heard if _chance(heard) > max(_chance(written), _HEARD) else written
 
     def _topic(self, query: str) -> Ranking | None:
-        """Offer the entries whose titles hold a bare word (贷款, 退休), the likeliest first."""
+        """Offer the entries whose titles hold a bare word (贷款, 退休), the likeliest first.
+
+        A word that several titles hold is answered at once only when one is surely meant.
+        """
         if len(query) > _TOPIC_CHARS:
             return None
         named = {entry.id for entry in self.entries if query in normalise(entry.title)}
         ranking = self._rank(query)
-        if not named or ranking.decision != "unknown":
+        clear = ranking.decision == "answer" and (len(named) == 1 or _chance(ranking) >= _SURE)
+        if not named or clear or ranking.decision == "ask":
             return ranking
         offered = tuple(item for item in ranking.candidates if item.policy_id in named)
         return Ranking(offered, "ask") if offered else ranking

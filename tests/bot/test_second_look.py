@@ -83,13 +83,15 @@ def test_each_example_gets_one_copy_that_names_it(home: Path) -> None:
 
 
 def test_a_sure_message_is_left_and_an_unsure_one_looked_at_again(home: Path) -> None:
-    """The second classifier speaks only below ``sure``, and ranks three of the intents ranked before."""
+    """The second classifier speaks only below ``sure``, and weighs the intents ranked before."""
     features, first, second = taught(home)
-    unsure = first.process([message(features, "想搵份嘢做")])[0]
-    before = dict(unsure.get("intent"))
+    unsure = message(features, "想搵份嘢做")
+    ranking = [{"name": name, "confidence": chance} for name, chance in (("greet", 0.4), ("job", 0.35))]
+    unsure.set("intent", ranking[0])
+    unsure.set("intent_ranking", ranking)
     second.process([unsure])
-    assert unsure.get("intent") != before
     assert unsure.get("intent")["name"] == "job"
+    assert sum(item["confidence"] for item in unsure.get("intent_ranking")) == pytest.approx(1.0)
     sure = first.process([message(features, "你好")])[0]
     certain = {"name": "greet", "confidence": 0.995}
     sure.set("intent", certain)
