@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 import sqlalchemy as sa
@@ -241,6 +242,7 @@ class Campaigns(Barring):
                     "district": person["district"],
                     "variant": assign_variant(plan, campaign.campaign_id, person["id"]),
                     "variables": to_json({**plan.variables, **contact.variables}).decode(),
+                    "month": f"{now.astimezone(UTC):%Y-%m}",
                 }
             )
             if skip:

@@ -212,6 +212,7 @@ class Ledger(Barring):
             "district": row.district,
             "variant": row.variant,
             "variables": row.variables,
+            "month": row.month,
         }
         if due is not None and await self._db.insert_once(connection, attempts, following):
             return

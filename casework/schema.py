@@ -128,7 +128,11 @@ attempts = sa.Table(
     sa.Column("variant", sa.String(40), nullable=False, server_default=""),
     sa.Column("variables", sa.Text, nullable=False, server_default="{}"),
     sa.Column("caller", sa.String(40), nullable=False, server_default=""),  # the number called from
-    sa.UniqueConstraint("campaign_id", "person_id", "number"),
+    # The month of the campaign, by which PostgreSQL partitions: 2026-11 (casework.partitions).
+    sa.Column("month", sa.String(7), nullable=False, server_default=""),
+    sa.UniqueConstraint(
+        "campaign_id", "person_id", "number", "month", name="uq_attempts_campaign_id_person_id_number_month"
+    ),
     sa.Index("ix_attempts_hand_out", "state", "campaign_id", "district", "due_at"),
     sa.Index("ix_attempts_campaign_id_ended_at", "campaign_id", "ended_at"),
     sa.Index("ix_attempts_queued_at", "queued_at"),

@@ -23,6 +23,7 @@ from console.views import audio, calls, cases, handovers, intentions, system
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError
 from core.ids import mask_phone
+from core.s3 import open_recordings
 from core.settings import Settings
 from core.streams import HANDOVER_STREAM
 
@@ -56,6 +57,7 @@ def create_app(
         handover_hub=Hub(redis, ticking, HANDOVER_STREAM),
     )
     app[audio.PLAYBACKS] = audio.Playbacks(ticking)
+    app[audio.RECORDINGS] = open_recordings(settings)
     _set_up_templates(app)
     for part in (auth, calls, audio, intentions, handovers, cases, system):
         app.add_routes(part.routes())

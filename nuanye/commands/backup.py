@@ -43,10 +43,10 @@ def create(
 
     async def work(store: Store) -> Manifest:
         from casework.keeping.backup import Backup
-        from core.recordings import LocalRecordings
+        from core.s3 import open_recordings
 
         settings = load_settings(os.environ)
-        files = LocalRecordings(settings.recordings_dir) if recordings else None
+        files = open_recordings(settings) if recordings else None
         made = await store.part(Backup).create(folder, files)
         await store.log_access(this_user(), "backup_create", made.made_at.isoformat())
         return made
@@ -94,7 +94,7 @@ async def _restore(settings: Settings, folder: Path, keys: Path | None, recordin
     from casework.store import open_vault
     from casework.vault import Vault
     from core.clock import SystemClock
-    from core.recordings import LocalRecordings
+    from core.s3 import open_recordings
     from core.secret import SECRET_FILE, load_ring_file, write_ring_file
 
     ring = None
@@ -106,7 +106,7 @@ async def _restore(settings: Settings, folder: Path, keys: Path | None, recordin
     store = Database(settings.database)
     try:
         backup = Backup(store, Vault(ring) if ring else open_vault(settings), SystemClock())
-        files = LocalRecordings(settings.recordings_dir) if recordings else None
+        files = open_recordings(settings) if recordings else None
         manifest = await backup.restore(folder, files)
         await store.migrate()
         return manifest

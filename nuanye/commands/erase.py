@@ -68,7 +68,7 @@ async def _erase(store: Store, person: str, reason: str, dry_run: bool) -> Erase
 
     from casework.keeping.erasure import Erasure
     from casework.keeping.streams import delete_entries_about, forget_conversations
-    from core.recordings import LocalRecordings
+    from core.s3 import open_recordings
     from core.settings import load_settings
 
     settings = load_settings(os.environ)
@@ -85,7 +85,7 @@ async def _erase(store: Store, person: str, reason: str, dry_run: bool) -> Erase
         entries = await delete_entries_about(redis, ids)
         entries += await forget_conversations(redis, {*found.subjects, *found.call_ids})
         files = _delete_spooled(settings, found.call_ids)
-        recordings = LocalRecordings(settings.recordings_dir)
+        recordings = open_recordings(settings)
         for name in found.recordings:
             files += await recordings.delete(name)
         done = await erasure.erase(found, by=this_user(), reason=reason, files=files, entries=entries)

@@ -38,13 +38,13 @@ def run(
 ) -> None:
     """删除已过保存期限的内容；期限见设置 keep_…_days，0 为长期。"""
     from casework.keeping.retention import Retention
-    from core.recordings import LocalRecordings
+    from core.s3 import open_recordings
     from core.settings import load_settings
 
     settings = load_settings(os.environ)
 
     async def work(store: Store) -> tuple[Kept, ...]:
-        files = LocalRecordings(settings.recordings_dir)
+        files = open_recordings(settings)
         found = await store.part(Retention).run(settings, files, dry_run=dry_run)
         if not dry_run:
             await store.log_access(this_user(), "retention_run", "")
