@@ -27,6 +27,7 @@ from voice.foreground import Foreground
 from voice.interfaces import FRAME_MS, CallTransport, Recognizer
 from voice.limits import SessionLimits
 from voice.prompts import PromptCache, pieces, recording_name
+from voice.repair import RepairingRecognizer
 from voice.session import Equipment
 from voice.speaking import Speech
 from voice.transport.sip import SipOptions, SipTransport
@@ -143,7 +144,7 @@ async def phone_door(
             Equipment(
                 transport=transport or sip,
                 dialogue=HttpDialogue(http, settings.dialogue_base_url, timeout_ms=limits.dialogue_limit_ms),
-                recognizer=ears,
+                recognizer=RepairingRecognizer(ears),
                 speech=prompts,
                 make_activity=lambda: Foreground(SileroVad()),
                 words=words,

@@ -16,7 +16,7 @@ class SessionLimits:
     render_limit_ms: int = 8_000
     dialogue_limit_ms: int = 4_000
     dialogue_retry_ms: int = 300
-    lift_pause_ms: int = 300  # answer → our first word
+    lift_pause_ms: int = 600  # answer → our first word; most people say 喂 by then, and are heard out
     greeting_ms: int = 1_500  # so long at most their first words are waited for
     hold_ms: int = 14_000  # "等一下": more silence than usual before we speak again
     farewell_pause_ms: int = 250  # our last word → BYE

@@ -13,6 +13,7 @@ from voice.engines import sherpa, vosk
 from voice.interfaces import Recognizer
 from voice.models import ModelStore
 from voice.prompts import Engine, PromptCache
+from voice.repair import RepairingRecognizer
 
 _LOG = get_log("voice.engines")
 WHISPER_MODEL = "whisper-base"
@@ -62,6 +63,8 @@ def make_second(settings: Settings, first: Recognizer) -> tuple[Recognizer, str]
     """
     from voice.engines.whisper import WhisperRecognizer
 
+    if isinstance(first, RepairingRecognizer):
+        first = first.inner
     wanted = settings.second_recognizer
     if wanted == "none":
         return None
