@@ -3,7 +3,7 @@
 Runs the chat doors in a process of their own over a Redis of their own, connects ``--clients`` WebSockets and
 sends ``--rate`` messages a second among them (open loop: a slow answer does not slow the next message). The
 dialogue answers by itself after 5 ms, or with ``--core URL`` a running dialogue core does. Prints one JSON
-object, times in ms from sending a message to its acknowledgement and to its answer; ends with status 1 when
+object: times in ms from sending a message to its acknowledgement and to its answer; ends with status 1 when
 an answer is missing, comes twice, or the 95th percentile is over ``--bar-ms``.
 """
 
@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import resource
 import sys
 import tempfile
 import time
@@ -25,11 +26,11 @@ from typing import Any
 import aiohttp
 import structlog
 from aiohttp import web
-from redis.asyncio import Redis
 
 from benchmarks.chat_doors import NoLedger, free_port
 from benchmarks.chat_load import LINES
 from connectors.app import Parts, make_app
+from connectors.redis_store import open_redis
 from core.dialogue import HttpDialogue
 from core.redis_server import RedisServer
 from core.settings import load_settings
@@ -62,7 +63,7 @@ async def serve(port: int, folder: str, redis_url: str, core: str) -> None:
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     env = {"NUANYE_DATA_DIR": folder, "NUANYE_REDIS_URL": redis_url, "NUANYE_CHAT_TRUST_PROXY": "true"}
-    async with aiohttp.ClientSession() as http, Redis.from_url(redis_url) as redis:
+    async with aiohttp.ClientSession() as http, open_redis(redis_url) as redis:
         dialogue = CoreDialogue(HttpDialogue(http, core)) if core else QuickDialogue()
         app = make_app(load_settings(env), Parts(redis, dialogue, NoLedger()))
         runner = web.AppRunner(app, access_log=None)
@@ -179,6 +180,8 @@ async def measure(options: argparse.Namespace) -> int:
         finally:
             server.terminate()
             await server.wait()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    figures["server_cpu_s"] = round(used.ru_utime + used.ru_stime, 1)
     print(json.dumps(figures))
     met = 0 <= figures["answer"]["p95_ms"] <= options.bar_ms
     return int(not met or bool(figures["missing"] or figures["twice"]))

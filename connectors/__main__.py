@@ -6,11 +6,11 @@ import asyncio
 import sys
 
 import aiohttp
-from redis.asyncio import Redis
 
 from casework.store import open_store
 from connectors.app import Parts, make_app
 from connectors.handover.staffing import Behind
+from connectors.redis_store import open_redis
 from core.dialogue import HttpDialogue
 from core.process import listening, run_process
 from core.settings import Settings
@@ -20,7 +20,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop``. Raises ``NuanyeError`` when it cannot start."""
     async with (
         aiohttp.ClientSession() as session,
-        Redis.from_url(settings.redis) as redis,
+        open_redis(settings.redis) as redis,
         await open_store(settings) as ledger,
     ):
         dialogue = HttpDialogue(session, settings.dialogue_base_url)

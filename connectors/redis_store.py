@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 
 from connectors.types import Event, Limits, LogPage, Verdict
 from core.codec import from_json, to_json
@@ -30,6 +30,8 @@ WAKE_CHANNEL = "nuanye:inbox:wake"
 _WAITING = "nuanye:inbox:waiting"
 _CURSOR = re.compile(r"\d{1,19}-\d{1,19}")
 _PAGE = 200
+_CONNECTIONS = 64
+_CONNECTION_S = 5
 
 # A conversation id begins with its channel: "wechat_…". In the same step as the log grows, the courier of a
 # channel that is pushed to is told, so that no crash can leave an entry which nobody delivers.
@@ -123,6 +125,16 @@ return 1
 
 # KEYS: lease   ARGV: owner
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
+def open_redis(url: str) -> Redis:
+    """Return a client for a process of the doors.
+
+    Hundreds of open pages may ask in one moment: their commands wait for a connection, while the
+    default pool would refuse them beyond its hundredth.
+    """
+    pool = BlockingConnectionPool.from_url(url, max_connections=_CONNECTIONS, timeout=_CONNECTION_S)
+    return Redis.from_pool(pool)
 
 
 class RedisStore:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from connectors.redis_store import RedisStore
+from connectors.redis_store import RedisStore, open_redis
 from connectors.store import MemoryStore, Store
 from connectors.types import START_CURSOR, Event, EventType, Limits, Verdict
 from core.clock import SystemClock
@@ -193,3 +193,11 @@ def test_any_text_comes_back_from_redis_as_it_was(redis_url: str, text: str, mes
             assert (await store.since("web_a", START_CURSOR)).events[0].text == text
 
     asyncio.run(there_and_back())
+
+
+async def test_hundreds_of_readers_at_once_wait_for_a_connection(redis_url: str) -> None:
+    """What five hundred open pages ask in one moment is answered; the default pool refuses the 101st."""
+    async with open_redis(redis_url) as redis:
+        store = RedisStore(redis, Limits())
+        pages = await asyncio.gather(*(store.since(f"web_{number}", "0-0") for number in range(500)))
+    assert {page.cursor for page in pages} == {"0-0"}
