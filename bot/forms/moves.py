@@ -95,6 +95,8 @@ def move_of(heard: Heard, question: str) -> str:
         if pattern.search(text) and _allowed(move, heard, question):
             return move
     if heard.channel == PHONE and question not in ("callback_time", "contact_consent", "summary_confirmed"):
+        if question == "training_wish" and re.search(r"学|读|培训", text):
+            return ""  # no time to learn is an answer, not a farewell
         if _NOT_NOW.search(text) or (heard.sure("not_now", 0.7) and not _CAN_TALK.search(text)):
             return "not_now"
     elif heard.channel != PHONE and (_CANCEL.search(text) or heard.sure("cancel", 0.7)):

@@ -495,3 +495,9 @@ def test_a_hardship_in_passing_is_never_called_unclear() -> None:
 def test_who_can_talk_is_not_put_off(said: str, intent: str, move: str) -> None:
     """没什么事 asks nothing, and 方便 is yes whatever the classifier thinks of it."""
     assert move_of(heard(said, intent, 0.9), "convenient") == move
+
+
+def test_no_time_to_learn_is_an_answer() -> None:
+    """Who has no time for a course is not called back; who has no time at all is."""
+    assert move_of(heard("唔得闲唔学喇"), "training_wish") == ""
+    assert move_of(heard("我赶时间下次再说"), "training_wish") == "not_now"
