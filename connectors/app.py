@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +22,7 @@ from connectors.plugin import Context, channels_of
 from connectors.rate import RateLimit
 from connectors.redis_store import RedisStore
 from connectors.results import CHAT_RESULTS_STREAM, ResultRelay
+from connectors.stations import Station, load_stations
 from connectors.texts import load_texts
 from connectors.types import Limits
 from connectors.web.aloud import READINGS_PER_MINUTE, AloudRoute
@@ -113,6 +115,10 @@ def _answer_in(app: web.Application, inbox: Inbox, relay: ResultRelay) -> None:
     app.on_shutdown.append(stop_inbox)
 
 
+def _stations(settings: Settings) -> tuple[Station, ...]:
+    return load_stations(Path(settings.stations_file)) if settings.stations_file else ()
+
+
 def _staffing(settings: Settings, parts: Parts, store: RedisStore) -> Staffing | None:
     if parts.handovers is None or settings.handover_minutes == 0:
         return None
@@ -163,7 +169,7 @@ def _context(
         inbox=inbox,
         store=store,
         texts=load_texts(names),
-        platform_texts=load_platform_texts(names),
+        platform_texts=replace(load_platform_texts(names), stations=_stations(settings)),
         clock=SystemClock(),
         key=derive_key(load_secret(settings), "chat-users"),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from connectors.stations import Station, nearest
 from connectors.texts import fill_names
 from core.errors import KnowledgeError
 
@@ -44,8 +45,26 @@ class PlatformTexts:
     open_original: str
     chosen: str
     staff_says: str
+    nearest: Mapping[str, str]
     said: Mapping[str, str]
     menu: tuple[MenuEntry, ...]
+    stations: tuple[Station, ...] = ()
+
+    def stations_near(self, place: tuple[float, float] | None) -> str:
+        """Return what somebody at ``place`` reads about the nearest stations; empty: none is known."""
+        found = nearest(self.stations, place) if place is not None else ()
+        lines = [
+            self.nearest["line"].format(
+                number=number,
+                name=station.name,
+                address=station.address,
+                distance=self.nearest["metres"].format(count=max(100, round(km * 10) * 100))
+                if km < 1
+                else self.nearest["kilometres"].format(count=f"{km:.1f}"),
+            )
+            for number, (station, km) in enumerate(found, 1)
+        ]
+        return "\n".join([self.nearest["head"], *lines]) if lines else ""
 
 
 def load_platform_texts(names: Mapping[str, str], path: Path = PLATFORMS_FILE) -> PlatformTexts:
@@ -61,6 +80,7 @@ def load_platform_texts(names: Mapping[str, str], path: Path = PLATFORMS_FILE) -
             open_original=raw["open_original"],
             chosen=raw["chosen"],
             staff_says=raw["staff_says"],
+            nearest=raw["nearest"],
             said=raw["said"],
             menu=tuple(_entry(item) for item in raw["menu"]),
         )

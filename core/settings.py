@@ -69,12 +69,9 @@ class Settings:
     )
     kf_token: str = _setting("", "Token of its callback; empty: that of the WeCom application.", secret=True)
     kf_aes_key: str = _setting("", "EncodingAESKey of its callback.", secret=True)
-    handover_minutes: int = _setting(
-        10, "How long a resident waits for staff in the chat; 0: staff do not take conversations over."
-    )
-    handover_wecom_users: str = _setting(
-        "", "WeCom members (userid|userid) who are told in WeCom that a resident waits; empty: nobody."
-    )
+    handover_minutes: int = _setting(10, "Minutes a chat waits for staff; 0: staff take no chat over.")
+    handover_wecom_users: str = _setting("", "WeCom userids (a|b) that are told when a resident waits.")
+    stations_file: str = _setting("", "CSV of stations: name, address, latitude, longitude (GCJ-02).")
     console_url: str = _setting("", "Base URL of the staff console in links; empty: host and console_port.")
     agency_name: str = _setting("广州市公共就业服务中心", "Who is calling, as citizens hear and read it.")
     hotline: str = _setting("12333", "Telephone number that citizens are referred to.")

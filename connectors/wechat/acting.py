@@ -62,6 +62,9 @@ async def act_on(incoming: Incoming, chosen: Chosen, texts: Texts, platform: Pla
             return Say("", metadata={VOICE: incoming.media_id})
         return Tell(platform.notices["voice_unclear"])
     if incoming.kind == "location":
+        near = platform.stations_near(incoming.place)
+        if near:
+            return Tell(near)
         district = district_of(incoming.label, incoming.place)
         if district:
             return Say(platform.said["station"].format(district=district))

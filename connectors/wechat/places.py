@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
+
+from connectors.stations import distance_km
 
 _CITY = "广州"
 # The city of an address; a street may have the character for "city" in its name too.
 _CITY_OF = re.compile(r"(?:^|省)([^省市区县]{2,4})市")
-_EARTH_KM = 6371.0
 _REACH_KM = 60.0
 
 # Seat of each district government, degrees north and east (WGS 84, two decimals: about a kilometre).
@@ -37,11 +37,5 @@ def district_of(label: str, place: tuple[float, float] | None) -> str:
         return named[0]
     if place is None:
         return ""
-    nearest = min(_SEATS, key=lambda district: _distance_km(place, _SEATS[district]))
-    return nearest if _distance_km(place, _SEATS[nearest]) <= _REACH_KM else ""
-
-
-def _distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
-    north, east = math.radians(other[0] - one[0]), math.radians(other[1] - one[1])
-    across = math.cos(math.radians(one[0])) * math.cos(math.radians(other[0])) * math.sin(east / 2) ** 2
-    return 2 * _EARTH_KM * math.asin(math.sqrt(math.sin(north / 2) ** 2 + across))
+    nearest = min(_SEATS, key=lambda district: distance_km(place, _SEATS[district]))
+    return nearest if distance_km(place, _SEATS[nearest]) <= _REACH_KM else ""

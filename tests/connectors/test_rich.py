@@ -141,7 +141,8 @@ def test_the_menu_fits_the_platform() -> None:
 def test_a_missing_sentence_is_named(tmp_path: Path) -> None:
     """A file without one of the sentences does not start the process."""
     path = tmp_path / "platforms.yml"
-    words = "choose: a\npick: a\nsource: b\noriginal: c\nopen_original: d\nchosen: e\nstaff_says: f\n"
+    names = ("choose", "pick", "source", "original", "open_original", "chosen", "staff_says")
+    words = "".join(f"{name}: a\n" for name in names) + "nearest: {head: a}\n"
     path.write_text(f"notices: {{image: 好}}\n{words}said: {{}}\nmenu: []\n", "utf-8")
     with pytest.raises(KnowledgeError, match="voice_long"):
         load_platform_texts({}, path)

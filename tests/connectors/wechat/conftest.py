@@ -88,7 +88,11 @@ async def open_town(settings: Settings, free_port: Callable[[], int]) -> AsyncIt
         platforms: list[Any] = []
 
         async def open_it(
-            dialogue: Dialogue, mode: str = "safe", patience: Patience = QUICK, behind: Behind | None = None
+            dialogue: Dialogue,
+            mode: str = "safe",
+            patience: Patience = QUICK,
+            behind: Behind | None = None,
+            stations: object = "",
         ) -> Town:
             platform = FakeWechat(Account(mode=mode), SystemClock(), http)
             serving = platform.serve("127.0.0.1", free_port())
@@ -103,6 +107,7 @@ async def open_town(settings: Settings, free_port: Callable[[], int]) -> AsyncIt
                 wechat_aes_key=account.aes_key if mode != "plain" else "",
                 wechat_mode=mode,
                 wechat_api_url=api_url,
+                stations_file=str(stations),
             )
             hearing = FakeHearing()
 

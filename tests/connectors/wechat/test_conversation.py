@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from connectors.platform_texts import load_platform_texts
+from connectors.stations import load_stations
 from connectors.texts import load_texts
 from core.dialogue import ScriptedDialogue
+from core.errors import ConfigError
 from core.types import Answer, Button, Reply, Turn, TurnEvent
 from tests.connectors.conftest import QUICK, GatedDialogue
 from tests.connectors.script import ANSWER, GREETING, script
@@ -159,6 +162,44 @@ async def test_a_location_asks_for_the_nearest_stations(
     fields = {"MsgType": "location", "Label": label, "Scale": 16}
     await town.platform.message(USER, {**fields, "Location_X": str(place[0]), "Location_Y": str(place[1])})
     assert [turn.text for turn in dialogue.turns] == [asked]
+
+
+async def test_a_location_finds_the_nearest_stations_of_the_operators_list(
+    open_town: OpenTown, tmp_path: Path
+) -> None:
+    """With a list of stations the three nearest are named, with distance and address."""
+    path = tmp_path / "stations.csv"
+    rows = [
+        "越秀驿站,越秀路1号,23.13,113.27",
+        "天河驿站,天河路1号,23.131,113.322",
+        "体育西驿站,体育西路2号,23.13,113.326",
+    ]
+    path.write_text("\n".join(["\ufeffname,address,latitude,longitude", *rows]), "utf-8")
+    dialogue = ScriptedDialogue(script)
+    town = await open_town(dialogue, stations=path)
+    fields = {"MsgType": "location", "Label": "", "Scale": 16, "Location_X": "23.13", "Location_Y": "113.32"}
+    outcome = await town.platform.message(USER, fields)
+    assert outcome.reply.splitlines() == [
+        "离您最近的就业驿站：",
+        "1. 天河驿站，约 200 米。天河路1号",
+        "2. 体育西驿站，约 600 米。体育西路2号",
+        "3. 越秀驿站，约 5.1 公里。越秀路1号",
+    ]
+    far = {**fields, "Location_X": "39.9", "Location_Y": "116.4"}
+    await town.platform.message(USER, far)
+    assert [turn.text for turn in dialogue.turns] == ["广州就业驿站在哪里？"]
+
+
+@pytest.mark.parametrize(
+    "text", ["name,address\na,b\n", "name,address,latitude,longitude\na,b,x,y\n",
+             "name,address,latitude,longitude\na,b,99,113\n", "name,address,latitude,longitude\n,b,23,113\n"]
+)  # fmt: skip
+def test_a_broken_list_of_stations_is_named(tmp_path: Path, text: str) -> None:
+    """The process does not start with it, and the operator reads which line is wrong."""
+    path = tmp_path / "stations.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match="line 2"):
+        load_stations(path)
 
 
 async def test_what_the_platform_heard_is_used(open_town: OpenTown) -> None:
