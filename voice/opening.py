@@ -45,7 +45,9 @@ class Opening:
             text = await self._ear.glimpse(_LEAST_MS)
             if text and not self.decided:
                 judgement = self._answering.judge(text, answered=True)
-                if judgement.by not in (AnsweredBy.PERSON, AnsweredBy.FORWARDING):
+                # 暂时无法接通 may go on with 请在嘀声后留言: an announcement is heard out.
+                told = judgement.by is AnsweredBy.NETWORK and at_ms == GLIMPSES_MS[-1]
+                if judgement.by in MACHINES or told:
                     self._settle(judgement)
                     self._over()
 

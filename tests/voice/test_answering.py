@@ -82,6 +82,17 @@ def test_a_streaming_engine_tells_a_voice_box_early_too() -> None:
     assert rig.call().detail["answered_by"] == "voicemail"
 
 
+def test_a_voice_box_that_begins_like_an_announcement_is_heard_out() -> None:
+    """What it says first would name another disposition than what it asks for in the end."""
+
+    async def machine(person: Person) -> None:
+        await person.say("您好您拨打的用户暂时无法接通", 2_500)
+        await person.say("请在嘀声后留言", 1_500)
+
+    story = Rig(machine, scripted(asked("identity", LONG_NOTICE, IDENTITY))).call()
+    assert story.announcement is Disposition.VOICEMAIL
+
+
 @pytest.mark.parametrize(
     "opening",
     [
