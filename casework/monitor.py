@@ -11,10 +11,12 @@ from prometheus_client import Gauge
 from redis.asyncio import Redis
 
 from casework import schema
+from casework.api import MAX_BYTES, CampaignApi
 from casework.dispatcher import VOICE_KEYS
 from casework.repository import Repository
 from casework.store import Store
 from casework.types import AttemptState
+from core.clock import SystemClock
 from core.errors import QueueError, StorageError
 from core.metrics import REGISTRY, render_metrics
 from core.process import listening
@@ -82,7 +84,7 @@ class Monitor:
 
     def app(self) -> web.Application:
         """Return ``/health`` (200 when database and Redis answer) and ``/metrics``."""
-        app = web.Application()
+        app = web.Application(client_max_size=MAX_BYTES)
         app.add_routes([web.get("/health", self._health), web.get("/metrics", self._metrics)])
         return app
 
@@ -110,5 +112,8 @@ async def serve_monitor(settings: Settings, store: Store, redis: Redis, stop: as
     if not settings.casework_port:
         await stop.wait()
         return
-    async with listening(Monitor(store, redis).app(), settings, "casework_port"):
+    app = Monitor(store, redis).app()
+    if settings.api_token:
+        app.add_subapp("/v1", CampaignApi(store, SystemClock(), settings.api_token).app())
+    async with listening(app, settings, "casework_port"):
         await stop.wait()

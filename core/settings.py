@@ -41,6 +41,9 @@ class Settings:
     chat_port: int = _setting(8680, "Port of the chat doors (web page, callbacks).")
     console_port: int = _setting(8690, "Port of the staff console.")
     casework_port: int = _setting(0, "Port of the casework process's health and metrics; 0: none.")
+    api_token: str = _setting(
+        "", "Bearer token of the campaign API on casework_port; empty: no API.", secret=True
+    )
     dialogue_url: str = _setting("", "Base URL of the dialogue core; empty: host and dialogue_port.")
     public_chat_origins: str = _setting(
         "", "Comma-separated origins besides its own that may use the web chat."

@@ -36,6 +36,8 @@ def range_problems(settings: Any) -> list[str]:
     for name in _PORTS:
         if not 0 <= getattr(settings, name) <= 65535:
             problems.append(f"{name}: must be a port, 0 to 65535")
+    if 0 < len(settings.api_token) < 32:
+        problems.append("api_token: must have at least 32 characters")
     if settings.rtp_port_max - settings.rtp_port_min < 2:
         problems.append("rtp_port_max: must leave room above rtp_port_min")
     if settings.handover_minutes < 0:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import resource
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from pathlib import Path
 
 from casework.register.preparing import Prepared, Preparer, Row
 from casework.register.rows import RowReader
@@ -25,12 +28,25 @@ FEWEST_ROWS = 10_000
 Part = list[Prepared | RowProblem]
 
 _preparer: Preparer | None = None
-_begun = 0
+_helpers_kb = 0
 
 
-def helpers_begun() -> int:
-    """Return how many processes this one has begun, for its account of memory."""
-    return _begun
+def helpers_peak_kb() -> int:
+    """Return the most memory that the processes of the last import held, each at its own peak."""
+    return _helpers_kb
+
+
+def own_peak_kb() -> int:
+    """Return the most memory this process has held, in kB.
+
+    Not ``ru_maxrss`` where Linux tells better: that of a new process begins with its parent's.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak // 1024 if sys.platform == "darwin" else peak
 
 
 def worker_count(rows: int) -> int:
@@ -53,9 +69,9 @@ async def prepared_parts(
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(ring, reader)
     )
-    global _begun
-    _begun = workers
-    ahead: deque[Future[Part]] = deque()
+    global _helpers_kb
+    _helpers_kb = 0
+    ahead: deque[Future[tuple[Part, int]]] = deque()
     try:
         more = True
         while more or ahead:
@@ -65,7 +81,9 @@ async def prepared_parts(
                 if taken:
                     ahead.append(pool.submit(_prepare, taken))
             if ahead:
-                yield await asyncio.wrap_future(ahead.popleft())
+                part, peak_kb = await asyncio.wrap_future(ahead.popleft())
+                _helpers_kb = max(_helpers_kb, workers * peak_kb)
+                yield part
     except BrokenProcessPool as error:
         raise StorageError(
             "a process that prepares the list died", hint="is there enough memory? import it again"
@@ -83,7 +101,7 @@ def _begin(ring: KeyRing, reader: RowReader) -> None:
     _preparer = Preparer(Vault(ring), reader)
 
 
-def _prepare(rows: list[Row]) -> Part:
+def _prepare(rows: list[Row]) -> tuple[Part, int]:
     if _preparer is None:
         raise RuntimeError("the process was not begun")
-    return _preparer.rows(rows)
+    return _preparer.rows(rows), own_peak_kb()

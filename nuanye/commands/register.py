@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 import time
 from pathlib import Path
@@ -122,12 +121,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _peak_mb() -> int:
-    """Return the most memory held at once, in MB: this process's, and its helpers' largest for each."""
-    import resource
+    """Return the most memory held at once, in MB: this process's peak and its helpers'."""
+    from casework.register.workers import helpers_peak_kb, own_peak_kb
 
-    from casework.register.workers import helpers_begun
-
-    unit = 1024 * 1024 if os.uname().sysname == "Darwin" else 1024
-    mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    largest_helper = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return round((mine + helpers_begun() * largest_helper) / unit)
+    return round((own_peak_kb() + helpers_peak_kb()) / 1024)
