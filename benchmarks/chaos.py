@@ -128,7 +128,9 @@ class Chaos:
         self.children.clear()
 
 
-def _prepare(settings: Settings, calls: int) -> None:
+def prepare(settings: Settings, calls: int) -> None:
+    """Make the database and a campaign of ``calls`` invented people in two districts."""
+
     async def work() -> None:
         database = Database(settings.database)
         await database.migrate()
@@ -142,7 +144,7 @@ def _prepare(settings: Settings, calls: int) -> None:
     asyncio.run(work())
 
 
-def _progress(settings: Settings) -> tuple[int, int]:
+def progress(settings: Settings) -> tuple[int, int]:
     """Return how many first attempts have ended, and how many results are stored but not published."""
 
     async def work() -> tuple[int, int]:
@@ -170,12 +172,12 @@ def run(calls: int, rounds: int, seed: int, limit_s: float, folder: Path) -> dic
     )
     began = time.monotonic()
     try:
-        _prepare(settings, calls)
+        prepare(settings, calls)
         chaos = Chaos(settings, folder, redis, postgres, random.Random(seed), rounds)
         chaos.start()
         _drive(chaos, calls, began + limit_s)
         chaos.end()
-        found = asyncio.run(_judge(settings, folder, calls))
+        found = asyncio.run(judge(settings, folder, calls))
         return found | {"kills": dict(chaos.kills), "seconds": round(time.monotonic() - began, 1)}
     finally:
         redis.stop()
@@ -193,7 +195,7 @@ def _drive(chaos: Chaos, calls: int, deadline: float) -> None:
     middle = next(place for place, (_, deed) in enumerate(deeds) if deed == "redis")
     while time.monotonic() < deadline:
         chaos.revive()
-        ended, waiting = _progress(chaos.settings)
+        ended, waiting = progress(chaos.settings)
         if deeds and ended >= deeds[0][0]:
             _, deed = deeds.pop(0)
             if deed == "redis":
@@ -203,13 +205,14 @@ def _drive(chaos: Chaos, calls: int, deadline: float) -> None:
                 chaos.kill_postgres()
             continue
         done = ended >= calls and not waiting and not deeds
-        if done and asyncio.run(_all_taken(chaos.settings, chaos.folder)):
+        if done and asyncio.run(all_taken(chaos.settings, chaos.folder)):
             return
         time.sleep(_LOOK_S)
-    raise SystemExit(f"not finished in time: {_progress(chaos.settings)} of {calls}, see {chaos.folder}")
+    raise SystemExit(f"not finished in time: {progress(chaos.settings)} of {calls}, see {chaos.folder}")
 
 
-async def _all_taken(settings: Settings, folder: Path) -> bool:
+async def all_taken(settings: Settings, folder: Path) -> bool:
+    """Return whether the districts have taken every stored result."""
     results = sa.select(schema.results.c.result_id)
     async with await open_store(settings) as store, store._db.read() as connection:
         stored = set((await connection.execute(results)).scalars())
@@ -219,7 +222,8 @@ async def _all_taken(settings: Settings, folder: Path) -> bool:
     return stored <= taken
 
 
-async def _judge(settings: Settings, folder: Path, calls: int) -> dict[str, object]:
+async def judge(settings: Settings, folder: Path, calls: int) -> dict[str, object]:
+    """Compare attempts, dials, results and effects."""
     report = await balance_of(settings)
     dials = Counter((folder / "dials").read_text().split())
     books = open_books(folder)

@@ -25,7 +25,7 @@ from core import faults, process
 from core.clock import SystemClock
 from core.dialogue import ScriptedDialogue
 from core.logs import configure_logs
-from core.settings import Settings
+from core.settings import Settings, load_settings
 from core.streams import CALLS_STREAM, RedisStreamQueue
 from core.types import Answer, AudioFrame, CallAction, CallTask, ConversationState, Disposition, Reply
 from voice.accounting import Accounting
@@ -179,3 +179,7 @@ def open_books(folder: Path) -> sqlite3.Connection:
     books.execute("CREATE TABLE IF NOT EXISTS effects (result_id TEXT)")
     books.execute("CREATE TABLE IF NOT EXISTS repeats (result_id TEXT)")
     return books
+
+
+if __name__ == "__main__":
+    run_part(sys.argv[1], load_settings(os.environ), Path(sys.argv[2]), Fault())

@@ -15,6 +15,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from casework.dispatcher import AT_ONCE
 from casework.plans import Audience, CampaignPlan
 from casework.register.types import RegisteredPerson
 from casework.results import call_result
@@ -72,7 +73,7 @@ async def _measure(url: str, people: int, lines: int, ticks: int) -> dict[str, o
         tasks: list[CallTask] = []
         for _ in range(ticks):
             begun = time.perf_counter()
-            tasks += await store.hand_out(fence, lines - len(tasks))
+            tasks += await store.hand_out(fence, min(AT_ONCE, lines - len(tasks)))
             taken.append(time.perf_counter() - begun)
             begun = time.perf_counter()
             await store.pause_failing(fence)

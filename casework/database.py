@@ -32,6 +32,14 @@ from core.errors import ConfigError, StorageError
 _MIGRATION_LOCK = 0x6E75616E  # any number that nobody else in this database locks
 _BUSY_TIMEOUT_S = 15
 _READ_ONLY = "nuanye_read_only"
+# A host that is cut off in the middle of a transaction must not hold its locks until TCP gives up, which
+# takes hours: the dispatcher's fence is one of them.
+_SERVER_SETTINGS = {
+    "idle_in_transaction_session_timeout": "15000",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
 
 
 class Database:
@@ -200,7 +208,13 @@ def _make_engine(url: str) -> AsyncEngine:
             hint="see docs/settings.md",
         )
     if name == "postgresql+asyncpg":
-        return create_async_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_recycle=1800)
+        return create_async_engine(
+            parsed,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={"timeout": 10, "server_settings": _SERVER_SETTINGS},
+        )
     if file is not None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)

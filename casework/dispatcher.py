@@ -22,6 +22,9 @@ from core.streams import redis_errors
 from core.types import CallTask
 
 TICK_S = 0.25
+# Each decision is a handful of statements: more at once would hold up everybody else who writes. 160 calls
+# a second are more than any trunk of ours begins.
+AT_ONCE = 40
 LINES_EVERY_MS = 1_000
 UPKEEP_EVERY_MS = 1_000
 LOST_AFTER_MS = 15_000
@@ -98,7 +101,7 @@ class Dispatcher:
         await self._look_at_lines()
         published = await self._upkeep(fence)
         free = self._lines - await self._store.count_busy()
-        tasks = await self._store.hand_out(fence, free) if free > 0 else ()
+        tasks = await self._store.hand_out(fence, min(free, AT_ONCE)) if free > 0 else ()
         if tasks:
             reach("dispatcher.decided")
         for task in tasks:

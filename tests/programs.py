@@ -14,6 +14,7 @@ PACKAGES = {
     "baresip": "baresip-core",
     "chromium": "chromium",
     "initdb": "postgresql",
+    "netns": "iproute2",
     "docker-compose": "docker-compose",
     "ffmpeg": "ffmpeg",
     "espeak-ng": "espeak-ng",
@@ -25,6 +26,8 @@ _FIXTURES = {"chromium_page": "chromium", "postgres": "initdb"}
 
 def find_program(name: str) -> str | None:
     """Return the path of a program; Debian keeps PostgreSQL's outside the search path."""
+    if name == "netns":  # only root may make network namespaces
+        return shutil.which("ip") if os.geteuid() == 0 else None
     found = shutil.which(name)
     if found is None and name == "initdb":
         versions = sorted(
