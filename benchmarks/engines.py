@@ -123,6 +123,15 @@ def _port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _job_tables(postgres: Postgres, environment: dict[str, str]) -> str:
+    postgres.home.parent.chmod(0o755)
+    postgres.start()
+    url = postgres.create("jobs").replace("postgresql+asyncpg", "postgresql")
+    schema = [sys.executable, "-m", "procrastinate", "--app=benchmarks.engine_parts.app", "schema", "--apply"]
+    subprocess.run(schema, env={**environment, "ENGINE_POSTGRES": url}, check=True, capture_output=True)
+    return url
+
+
 def compare(engine: str, tasks: int, folder: Path) -> dict[str, Any]:
     """Run one engine in a process of its own, with servers of its own."""
     port = _port()
@@ -144,19 +153,7 @@ def compare(engine: str, tasks: int, folder: Path) -> dict[str, Any]:
     )
     try:
         if postgres is not None:
-            postgres.home.parent.chmod(0o755)
-            postgres.start()
-            url = postgres.create("jobs").replace("postgresql+asyncpg", "postgresql")
-            environment["ENGINE_POSTGRES"] = url
-            schema = [
-                sys.executable,
-                "-m",
-                "procrastinate",
-                "--app=benchmarks.engine_parts.app",
-                "schema",
-                "--apply",
-            ]
-            subprocess.run(schema, env=environment, check=True, capture_output=True)
+            environment["ENGINE_POSTGRES"] = _job_tables(postgres, environment)
         command = [sys.executable, "-m", "benchmarks.engines", "--measure", str(folder), str(tasks)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         return json.loads(done.stdout or json.dumps({"fault": done.stderr[-500:]}))
