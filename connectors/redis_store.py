@@ -30,8 +30,8 @@ WAKE_CHANNEL = "nuanye:inbox:wake"
 _WAITING = "nuanye:inbox:waiting"
 _CURSOR = re.compile(r"\d{1,19}-\d{1,19}")
 _PAGE = 200
-_CONNECTIONS = 64
-_CONNECTION_S = 5
+_CONNECTIONS = 256
+_CONNECTION_S = 15
 
 # A conversation id begins with its channel: "wechat_…". In the same step as the log grows, the courier of a
 # channel that is pushed to is told, so that no crash can leave an entry which nobody delivers.

@@ -25,7 +25,7 @@ SOCKETS = Gauge("nuanye_chat_sockets", "Open streaming connections of the web ch
 
 HELLO_TIMEOUT_S = 10
 HEARTBEAT_S = 20
-LOOK_AGAIN_S = 20
+LOOK_AGAIN_S = 10
 MAX_BAD_FRAMES = 20
 CLOSE_UNAUTHORISED = 4401
 
