@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,7 @@ class Watch:
         self._clock = clock
         self._queues_ms = float("-inf")
         self._down_since: dict[AlertKind, float] = {}
+        self._told: deque[str] = deque(maxlen=1000)  # spares Redis the question; it knows repeats itself
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop``."""
@@ -82,6 +84,12 @@ class Watch:
             )
         if cases:
             await self._store.mark_alerted([case.case_id for case in cases])
+        for handover in await self._store.urgent_handovers():
+            if handover.handover_id not in self._told:
+                detail = {"district": handover.district, "channel": handover.channel}
+                now, subject = self._clock.now(), handover.handover_id
+                await self._alerts.send(alert(AlertKind.CRISIS, subject, now, key=subject, detail=detail))
+                self._told.append(subject)
 
     async def _probe(self) -> None:
         """A write: a Redis that is full or read-only still answers PING."""

@@ -176,6 +176,13 @@ class Handovers(Repository):
         """Return handovers in these states: who is in danger first, then who waits longest."""
         return await self._select(_H.state.in_([state.value for state in states]), limit=limit)
 
+    async def urgent_handovers(self) -> tuple[Handover, ...]:
+        """Return those in which somebody may be in danger and no member of staff is there yet."""
+        alone = _H.state.in_(
+            [HandoverState.WAITING.value, HandoverState.TAKING.value, HandoverState.TASK.value]
+        )
+        return await self._select(sa.and_(_H.urgent.is_(sa.true()), alone))
+
     async def ended_handovers(self, limit: int = 100) -> tuple[Handover, ...]:
         """Return the handovers that were closed last, the newest first."""
         closed = _H.state == HandoverState.CLOSED.value

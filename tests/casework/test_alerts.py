@@ -25,6 +25,7 @@ from core.errors import ConfigError
 from core.settings import Settings
 from core.streams import DEAD, FEEDBACK_STREAM, MemoryQueue
 from tests.casework.samples import intention
+from tests.casework.test_handovers import request
 
 pytestmark = pytest.mark.net
 
@@ -112,6 +113,20 @@ async def test_a_crisis_is_told_within_a_look(
     ((_, fields),) = await redis.xrange(ALERTS_STREAM)
     told = from_json(fields[b"json"], Alert)
     assert (told.kind, told.detail["district"]) == (AlertKind.CRISIS, "天河区")
+
+
+async def test_a_crisis_in_a_chat_is_told_as_soon_as_staff_are_asked_for(
+    watched: Watch, sqlite_store: Store, redis: Redis
+) -> None:
+    """A conversation without any result is told too, once; one that is not urgent is only in the queue."""
+    await sqlite_store.ask_for_staff(request(1, urgent=True, district="天河区"))
+    await sqlite_store.ask_for_staff(request(2))
+    for _ in range(3):
+        await watched.look()
+    ((_, fields),) = await redis.xrange(ALERTS_STREAM)
+    told = from_json(fields[b"json"], Alert)
+    assert (told.kind, told.subject) == (AlertKind.CRISIS, request(1).handover_id)
+    assert told.detail == {"district": "天河区", "channel": request(1).channel}
 
 
 async def test_dead_letters_and_standing_queues_are_told(
