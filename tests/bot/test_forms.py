@@ -12,6 +12,7 @@ from bot.forms.engine import start_follow_up, start_intention, step
 from bot.forms.moves import move_of
 from bot.forms.questions import QUESTIONS, STATUSES
 from bot.forms.types import Entity, Heard, Memo, Step
+from bot.forms.yesno import yes_no
 from bot.words import load_words
 from core.clock import CHINA
 from core.types import CallAction, Disposition, TurnEvent
@@ -495,6 +496,13 @@ def test_a_hardship_in_passing_is_never_called_unclear() -> None:
 def test_who_can_talk_is_not_put_off(said: str, intent: str, move: str) -> None:
     """没什么事 asks nothing, and 方便 is yes whatever the classifier thinks of it."""
     assert move_of(heard(said, intent, 0.9), "convenient") == move
+
+
+@pytest.mark.parametrize("said", ["现在方便", "而家得闲", "方便呀"])
+def test_now_is_convenient(said: str) -> None:
+    """Who says that they can talk now is asked the next question."""
+    assert yes_no(heard(said)) is not None
+    assert yes_no(heard("现在不方便")) in (None, (False, 0.9))
 
 
 def test_no_time_to_learn_is_an_answer() -> None:
