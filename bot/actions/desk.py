@@ -63,6 +63,8 @@ class ActionPolicy(Action):
         move = move_of(scene.heard, "")
         if move in ("human", "distress"):
             return _human(scene) if move == "human" else _distress(scene)
+        if _only_a_place(scene.heard):
+            return _plain(scene, "utter_kind_question")
         return _answered(scene, scene.look_up(scene.heard.text))
 
 
@@ -89,7 +91,7 @@ class ActionIdle(Action):
         if heard.sure("opt_out", 0.4):
             scene.memo = replace(scene.memo, disposition=Disposition.OPT_OUT)
             return _plain(scene, "utter_opt_out_idle")
-        if not has_content(heard.text):
+        if not has_content(heard.text) or _only_a_place(heard):
             return _plain(scene, "utter_kind_question")
         if _wishes(heard):
             return finish(scene, start_intention(scene.memo, heard))
@@ -114,6 +116,14 @@ def _courteous(scene: Scene) -> list[Any]:
     if not response and heard.sure("out_of_scope", 0.5):
         response = "utter_out_of_scope"
     return _plain(scene, response) if response else []
+
+
+def _only_a_place(heard: Heard) -> bool:
+    """Say whether a message is the name of a neighbourhood: whatever that sounds like, it asks nothing."""
+    return any(
+        entity.kind == "place" and entity.end - entity.start == len(heard.text.strip())
+        for entity in heard.entities
+    )
 
 
 def _wishes(heard: Heard) -> bool:
