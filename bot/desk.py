@@ -98,9 +98,9 @@ class PolicyDesk:
         parts = split_questions(text)
         if len(parts) < 2:
             whole = self._look_up(text, asker)
-            # 我被辞退了。失业金怎么领？ is found by its question where all of it is too much.
-            told = whole.decision != "answer" and parts and parts[0] != text
-            return (self._look_up(parts[0], asker) if told else whole,)
+            # 我被辞退了。失业金怎么领？: where all of it is too much, or the question says enough by itself.
+            alone = parts and parts[0] != text and (whole.decision != "answer" or self.has_wording(parts[0]))
+            return (self._look_up(parts[0], asker) if alone else whole,)
         found: list[Found] = []
         for part in parts:
             one = self._look_up(part, asker)
