@@ -78,6 +78,7 @@ def takes(options: type[T]) -> Callable[[Callable[[T], None]], Callable[..., Non
             work(options(**given))
 
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        del command.__wrapped__  # whoever reads its hints finds those below
         command.__annotations__ = {name: hints[name] for name in (p.name for p in parameters)}
         return command
 

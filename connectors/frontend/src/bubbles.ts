@@ -8,6 +8,11 @@ import type { LogEvent, Source } from "./types";
 /** What the server marks a reply with that a person wrote. */
 const STAFF = "staff";
 
+/** Whether a person wrote this, not the assistant. */
+export function byPerson(event: LogEvent): boolean {
+  return event.code === STAFF;
+}
+
 export interface Mine {
   readonly node: HTMLElement;
   /** Shows whether the message is under way, arrived or was refused. */
@@ -44,7 +49,7 @@ export interface Acts {
 }
 
 export function theirs(event: LogEvent, texts: Texts, { onPress, aloud }: Acts): HTMLElement {
-  const person = event.code === STAFF;
+  const person = byPerson(event);
   const who = hiddenText(`${person ? texts.staff : texts.said_by_bot}：`);
   const bubble = el("div", { class: "bubble" }, who, event.text);
   const node = el("div", { class: `entry theirs ${event.type}${person ? " staff" : ""}` }, bubble);

@@ -1,5 +1,5 @@
 /** The log of the conversation: each entry once, in order, scrolled to what is new. */
-import { local, mine, theirs, type Acts, type Mine } from "./bubbles";
+import { byPerson, local, mine, theirs, type Acts, type Mine } from "./bubbles";
 import { fill, type Texts } from "./config";
 import { button, el, hiddenText, icon } from "./dom";
 import { day } from "./times";
@@ -11,6 +11,7 @@ export class Conversation {
   readonly node: HTMLElement;
   private readonly log: HTMLElement;
   private readonly typing: HTMLElement;
+  private withPerson = false;
   private readonly latest: HTMLButtonElement;
   private seen = new Set<string>();
   private sent = new Map<string, Mine>();
@@ -56,6 +57,7 @@ export class Conversation {
       if (this.seen.has(event.id)) continue;
       this.seen.add(event.id);
       if (event.type !== "message") {
+        this.withPerson = byPerson(event);
         this.append(theirs(event, this.texts, this.acts), new Date(event.at));
       } else if (this.sent.has(event.message_id)) {
         this.settle(event.message_id);
@@ -92,7 +94,9 @@ export class Conversation {
     this.append(local(text, this.texts), new Date());
   }
 
-  showTyping(on: boolean): void {
+  /** The assistant is writing; while a person answers it never is. */
+  showTyping(wanted: boolean): void {
+    const on = wanted && !this.withPerson;
     if (this.typing.hidden === !on) return;
     const follow = this.isNearEnd();
     this.typing.hidden = !on;
@@ -109,6 +113,7 @@ export class Conversation {
     this.lastDay = "";
     this.latest.hidden = true;
     this.showTyping(false);
+    this.withPerson = false;
     this.log.textContent = "";
   }
 
