@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,7 @@ async def _heard(line: FirstWords, voice: ZhttsSynthesizer, ear: Recognizer, str
     return text
 
 
-async def _stream(frames: list[AudioFrame]):  # type: ignore[no-untyped-def]
+async def _stream(frames: list[AudioFrame]) -> AsyncIterator[AudioFrame]:
     for frame in frames:
         yield frame
 

@@ -1,9 +1,9 @@
 """Task engines side by side: `python -m benchmarks.engines [ENGINE …]`, in an environment that has them.
 
-    python3.11 -m venv /tmp/engines
-    /tmp/engines/bin/pip install taskiq taskiq-redis celery dramatiq saq procrastinate \
+    python3.11 -m venv ../engines
+    ../engines/bin/pip install taskiq taskiq-redis celery dramatiq saq procrastinate \
         redis msgspec structlog asyncpg psycopg psycopg-binary psutil hiredis
-    /tmp/engines/bin/python -m benchmarks.engines
+    ../engines/bin/python -m benchmarks.engines
 
 Each engine gets a Redis (procrastinate: a PostgreSQL) of its own and one worker process. Measured: time
 from enqueueing to the task's first line, one at a time; empty tasks per second; what happens to a task of

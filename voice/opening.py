@@ -77,7 +77,7 @@ class Opening:
         self._notes.detail["answered_by"] = judgement.by.value
         if self._answered_ms is not None:
             self._notes.detail["answered_by_ms"] = round(self._since_ms())
-        if judgement.by in MACHINES or judgement.disposition is not None:
+        if judgement.disposition is not None:
             self._notes.announcement = judgement.disposition
             self._notes.end(EndedBy.NETWORK)
 
